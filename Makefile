@@ -1,0 +1,95 @@
+# `make` alone lists what there is. Everything runs in .venv, which is made from requirements/dev.txt.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+MAKEFLAGS += --no-print-directory
+
+# The first of these that runs and is new enough; a name on PATH alone proves nothing (version managers leave shims).
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	"$$name" -c '$(NEW_ENOUGH)' 2>/dev/null && { command -v "$$name"; break; }; done)
+VENV := .venv
+RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
+PYTEST_ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Function folders are packaged as they lie there, so no tool may leave its caches in them.
+export PYTHONDONTWRITEBYTECODE := 1
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: setup
+setup: ## The virtual environment (every other target brings it too)
+	@if cmp -s requirements/dev.txt $(VENV)/lock.txt; then exit 0; fi
+	if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c '$(NEW_ENOUGH)'; then
+		echo "Tollgate needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1
+	fi
+	echo "Installing the locked dependencies into $(VENV) (once)"
+	rm -rf $(VENV)
+	"$(PYTHON)" -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: -r requirements/dev.txt
+	cp requirements/dev.txt $(VENV)/lock.txt
+
+.PHONY: check
+check: setup ## Lint, types, directions of imports, the template
+	@$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy layers/shared/tollgate infra
+	PYTHONPATH=layers/shared $(VENV)/bin/lint-imports
+	$(VENV)/bin/cfn-lint template.yaml
+
+.PHONY: test
+test: setup ## Every test, the local stack's included
+	@$(RUN) -m pytest $(PYTEST_ARGS)
+
+.PHONY: demo
+demo: setup ## A busy morning on the local stack, and the proof that the books agree
+	@$(RUN) -m infra.local.demo
+
+.PHONY: up
+up: setup ## Start the local stack and leave it running
+	@$(RUN) -m infra.local up
+
+.PHONY: down
+down: setup ## Stop it; its state stays in .local/
+	@$(RUN) -m infra.local down
+
+.PHONY: status
+status: setup ## What runs, and where
+	@$(RUN) -m infra.local status
+
+.PHONY: logs
+logs: setup ## Follow the logs of the local stack
+	@$(RUN) -m infra.local logs
+
+.PHONY: clean
+clean: ## Stop the local stack and forget its state and builds
+	@if [ -x $(VENV)/bin/python ]; then $(RUN) -m infra.local clean; fi
+	rm -rf .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+.PHONY: soak
+soak: setup ## Long random traffic against the local stack, books compared all along
+	@$(RUN) -m tests.bench.soak
+
+.PHONY: bench
+bench: setup ## What a call costs in time
+	@$(RUN) -m tests.bench
+
+.PHONY: lock
+lock: ## Compile requirements/ and the layers' lists anew (LOCK_ARGS=--upgrade for newer versions)
+	@"$(PYTHON)" -m venv .local/lock
+	.local/lock/bin/python -m pip install --quiet uv==0.13.9
+	PATH="$(CURDIR)/.local/lock/bin:$$PATH" "$(PYTHON)" infra/lock_requirements.py $(LOCK_ARGS)
+
+.PHONY: build
+build: setup ## Build for AWS (RUNTIME=python3.13 ARCHITECTURE=arm64)
+	@$(RUN) -m infra.build --runtime "$(or $(RUNTIME),python3.13)" --architecture "$(or $(ARCHITECTURE),arm64)"
+
+.PHONY: deploy
+deploy: build ## Deploy to AWS with your own credentials; asks before it changes anything
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sam deploy --template-file .aws-sam/build/template.yaml \
+		--parameter-overrides Runtime="$(or $(RUNTIME),python3.13)" Architecture="$(or $(ARCHITECTURE),arm64)" $(DEPLOY_ARGS)

@@ -1,0 +1,132 @@
+"""Runs `sam build`, and leaves it out where nothing that goes into it has changed."""
+
+import argparse
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self
+
+ROOT = Path(__file__).resolve().parent.parent
+SAM = str(Path(sys.executable).parent / "sam")
+INPUTS = ("template.yaml", "functions", "layers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a build is for. `native` stands for the interpreter that runs this, whatever machine that is."""
+
+    runtime: str
+    architecture: str
+    directory: Path
+
+    @classmethod
+    def native(cls, directory: Path) -> Self:
+        runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        return cls(runtime=runtime, architecture="native", directory=directory)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        # A function that runs on this machine's interpreter is never asked for its architecture; the template wants one.
+        architecture = "x86_64" if self.architecture == "native" else self.architecture
+        return {"Runtime": self.runtime, "Architecture": architecture}
+
+    @property
+    def template(self) -> Path:
+        return self.directory / "build" / "template.yaml"
+
+
+def build(target: Target, *, output: IO[str] | None = None) -> str:
+    """Returns the digest of all that went in. Raises CalledProcessError; SAM says on `output` why."""
+    digest = digest_of_inputs(target)
+    done = target.directory / "digest"
+    if target.template.exists() and done.exists() and done.read_text(encoding="utf-8") == digest:
+        return digest
+    done.unlink(missing_ok=True)
+    target.directory.mkdir(parents=True, exist_ok=True)
+    run_aside(sam_build_command(target), environment=build_environment(target), output=output)
+    done.write_text(digest, encoding="utf-8")
+    return digest
+
+
+@contextmanager
+def exclusive(target: Target) -> Iterator[None]:
+    """Two stacks of one working tree share its builds, one at a time."""
+    target.directory.mkdir(parents=True, exist_ok=True)
+    with (target.directory / "lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def digest_of_inputs(target: Target) -> str:
+    digest = hashlib.sha256(f"{target.runtime} {target.architecture} {sys.version}".encode())
+    for path in sorted(input_files()):
+        digest.update(f"\0{path.relative_to(ROOT)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def input_files() -> Iterator[Path]:
+    for name in INPUTS:
+        top = ROOT / name
+        candidates = [top] if top.is_file() else top.rglob("*")
+        yield from (path for path in candidates if path.is_file() and "__pycache__" not in path.parts)
+
+
+def sam_build_command(target: Target) -> list[str]:
+    overrides = [f"{name}={value}" for name, value in target.parameters.items()]
+    # SAM's own cache looks at a layer's folder, not at layers/Makefile: it is kept apart for each version of that.
+    cache = hashlib.sha256((ROOT / "layers" / "Makefile").read_bytes()).hexdigest()[:12]
+    command = [SAM, "build", "--template-file", str(ROOT / "template.yaml"), "--cached", "--parallel"]
+    command += ["--build-dir", str(target.directory / "build"), "--cache-dir", str(target.directory / f"cache-{cache}")]
+    return [*command, "--parameter-overrides", *overrides]
+
+
+def build_environment(target: Target) -> dict[str, str]:
+    layer = {"LAYER_PYTHON": sys.executable, "LAYER_RUNTIME": target.runtime, "LAYER_ARCHITECTURE": target.architecture}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    # The region is asked for and not used.
+    return {**inherited, "AWS_DEFAULT_REGION": "us-east-1", **layer, **quiet_sam(target.directory)}
+
+
+def quiet_sam(directory: Path) -> dict[str, str]:
+    """SAM's own settings: no telemetry, and no look-up of its newest version, which is made where the last was long ago."""
+    settings = directory / "sam"
+    settings.mkdir(parents=True, exist_ok=True)
+    (settings / "metadata.json").write_text('{"lastVersionCheck": 99999999999, "telemetryEnabled": false}', encoding="utf-8")
+    return {"__SAM_CLI_APP_DIR": str(settings), "SAM_CLI_TELEMETRY": "0"}
+
+
+def run_aside(command: list[str], *, environment: dict[str, str], output: IO[str] | None = None) -> None:
+    """Runs a program that starts others, so that an interruption ends all of them."""
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        try:
+            code = process.wait()
+        except BaseException:
+            os.killpg(process.pid, 9)
+            raise
+    if code:
+        raise subprocess.CalledProcessError(code, command)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m infra.build", description=__doc__)
+    parser.add_argument("--runtime", default="python3.13")
+    parser.add_argument("--architecture", choices=["arm64", "x86_64"], default="arm64")
+    chosen = parser.parse_args()
+    directory = ROOT / ".aws-sam" / f"{chosen.runtime}-{chosen.architecture}"
+    target = Target(runtime=chosen.runtime, architecture=chosen.architecture, directory=directory)
+    with exclusive(target):
+        build(target)
+    print(target.template.relative_to(ROOT))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""ministack, with what it forgets over a restart: the records that a table's stream still owes to its readers.
+
+Without it spans that were not in Postgres yet would be lost by `make down`, and the reader, whose place in the stream is
+kept, would wait for a stream that starts again from nothing to catch up with it.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ministack import app
+from ministack.services import dynamodb, lambda_svc
+
+# There while ministack runs, and taken away when it has written everything down.
+UNSAVED = "unsaved"
+
+
+def main() -> None:
+    marker = Path(os.environ["STATE_DIR"]) / UNSAVED
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    marker.touch()
+    dynamodb.get_state = with_streams(dynamodb.get_state)
+    dynamodb.load_persisted_state = restoring_streams(dynamodb.load_persisted_state)
+    app.save_all = then_remove(marker, app.save_all)
+    app.main()
+
+
+def with_streams(get_state: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    def get_all() -> dict[str, Any]:
+        return {**get_state(), "stream_records": unread_records(), "stream_sequence": dynamodb._stream_seq_counter}
+
+    return get_all
+
+
+def restoring_streams(load: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+    def load_all(state: dict[str, Any]) -> None:
+        load(state)
+        for account, region, table, trimmed, records in state.get("stream_records", []):
+            dynamodb._stream_records.set_scoped(account, region, table, records)
+            dynamodb._stream_trimmed.set_scoped(account, region, table, trimmed)
+        dynamodb._stream_seq_counter = state.get("stream_sequence", 0)
+
+    return load_all
+
+
+def then_remove(marker: Path, save_all: Callable[..., None]) -> Callable[..., None]:
+    def save(services: dict[str, Callable[[], object]]) -> None:
+        save_all(services)
+        marker.unlink(missing_ok=True)
+
+    return save
+
+
+def unread_records() -> list[tuple[str, str, str, int, list[dict[str, Any]]]]:
+    """Of each table: how many records are left out as read by all, and the others."""
+    unread = []
+    for (account, region, table), records in list(dynamodb._stream_records._data.items()):
+        trimmed = dynamodb._stream_trimmed.get_scoped(account, region, table, 0)
+        read = max(0, min(positions(account, region, table), default=trimmed) - trimmed)
+        unread.append((account, region, table, trimmed + read, records[read:]))
+    return unread
+
+
+def positions(account: str, region: str, table: str) -> list[int]:
+    readers = lambda_svc._esms._data.items()
+    stream = f":dynamodb:{region}:{account}:table/{table}/stream/"
+    ids = [reader["UUID"] for _, reader in readers if stream in reader.get("EventSourceArn", "")]
+    places = lambda_svc._dynamodb_stream_positions
+    return [places.get_scoped(account, region, reader, 0) for reader in ids]
+
+
+if __name__ == "__main__":
+    main()

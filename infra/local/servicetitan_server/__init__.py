@@ -1,0 +1,1 @@
+"""The local ServiceTitan: a field-service business behind the real API's rules, faults on demand. See README.md."""

@@ -1,0 +1,140 @@
+"""OpenAI by its own SDK, with no retries of the SDK's: a repeated call is a second bill."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tollgate.adapters.openai_usage import usage_of
+from tollgate.domain.outcome import Answered, Declined, NotSent, Unclear, UpstreamResult
+
+CONNECT_TIMEOUT_S = 5.0
+PASSED_HEADERS = ("x-request-id", "openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
+
+
+class OpenAiUpstream:
+    """`api_key` is asked for at each call, so that a rotated key is taken up. The SDK is imported at the first call (0.5 s of CPU)."""
+
+    def __init__(self, base_url: str, api_key: Callable[[], str]) -> None:
+        self._base_url = base_url
+        self._api_key = api_key
+        self._client: Any = None
+
+    def complete(self, request: Mapping[str, Any], *, timeout_s: float) -> UpstreamResult:
+        import openai
+
+        try:
+            client = self._ready_client().with_options(timeout=_timeout(timeout_s))
+            if request.get("stream"):
+                return _read_stream(client, request)
+            raw = client.chat.completions.with_raw_response.create(**_arguments(request))
+            return _answered(raw.http_response.content, raw.headers)
+        except openai.APIStatusError as error:
+            return _declined(error)
+        except openai.APIConnectionError as error:
+            return _broken(error)
+
+    def _ready_client(self) -> Any:
+        import openai
+
+        if self._client is None:
+            self._client = openai.OpenAI(base_url=self._base_url, api_key=self._api_key(), max_retries=0)
+        return self._client.with_options(api_key=self._api_key())
+
+
+def _timeout(seconds: float) -> Any:
+    import openai
+
+    return openai.Timeout(seconds, connect=min(CONNECT_TIMEOUT_S, seconds))
+
+
+def _arguments(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything goes in `extra_body`: the SDK's own parameters would drop or refuse what it does not know."""
+    rest = {name: value for name, value in request.items() if name not in ("model", "messages")}
+    return {"model": request["model"], "messages": request["messages"], "extra_body": rest}
+
+
+def _answered(content: bytes, headers: Mapping[str, str]) -> UpstreamResult:
+    try:
+        body = json.loads(content)
+        usage = usage_of(body["usage"])
+    except (ValueError, KeyError, TypeError):
+        return Unclear(message="The provider's answer could not be read.", code="unreadable_answer")
+    return Answered(
+        body=body,
+        usage=usage,
+        tier=body.get("service_tier") or "default",
+        upstream_id=headers.get("x-request-id") or body.get("id"),
+        headers=_passed(headers),
+    )
+
+
+def _read_stream(client: Any, request: Mapping[str, Any]) -> UpstreamResult:
+    """Reads a stream to its end, whoever listens: only its last chunk says what it cost."""
+    import httpx2
+    import openai
+
+    chunks: list[dict[str, Any]] = []
+    try:
+        with client.chat.completions.with_streaming_response.create(**_arguments(request)) as answer:
+            headers = dict(answer.headers)
+            chunks.extend(json.loads(line[5:]) for line in answer.iter_lines() if _has_chunk(line))
+    except (openai.APIConnectionError, openai.APIStatusError):
+        if not chunks:
+            raise
+        return Unclear(message="The provider's stream broke off.", code="stream_cut")
+    except (httpx2.HTTPError, httpx2.StreamError, ValueError) as error:
+        return Unclear(message=f"The provider's stream broke off ({type(error).__name__}).", code="stream_cut")
+    return _streamed(chunks, headers)
+
+
+def _has_chunk(line: str) -> bool:
+    return line.startswith("data:") and line[5:].strip() != "[DONE]"
+
+
+def _streamed(chunks: list[dict[str, Any]], headers: Mapping[str, str]) -> UpstreamResult:
+    last = next((chunk for chunk in reversed(chunks) if chunk.get("usage")), None)
+    if last is None:
+        return Unclear(message="The provider's stream ended without its usage.", code="stream_without_usage")
+    try:
+        usage = usage_of(last["usage"])
+    except (ValueError, KeyError, TypeError):
+        return Unclear(message="The provider's usage could not be read.", code="unreadable_answer")
+    tier = next((chunk["service_tier"] for chunk in reversed(chunks) if chunk.get("service_tier")), "default")
+    return Answered(
+        body={"chunks": chunks}, usage=usage, tier=tier, upstream_id=headers.get("x-request-id") or last.get("id"), headers=_passed(headers)
+    )
+
+
+def _declined(error: Any) -> UpstreamResult:
+    """Only the provider's own envelope says that nothing was billed; a proxy's page in between says nothing."""
+    status, headers = error.status_code, error.response.headers
+    try:
+        body = json.loads(error.response.content)
+    except (ValueError, RuntimeError):
+        body = None
+    envelope = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(envelope, dict) or (status >= 500 and not headers.get("x-request-id")):
+        return Unclear(message=f"A {status} came back that is not the provider's own.", code=f"status_{status}")
+    return Declined(
+        status=status,
+        body=body,
+        message=str(envelope.get("message") or "The provider refused the call."),
+        code=envelope.get("code") or envelope.get("type"),
+        headers=_passed(headers),
+    )
+
+
+def _broken(error: Any) -> UpstreamResult:
+    """Whether the request had left decides what is booked: a failed connect sends nothing, anything later may be billed."""
+    import openai
+
+    cause = error.__cause__
+    name = type(cause).__name__ if cause is not None else type(error).__name__
+    if name in ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"):
+        return NotSent(message=name)
+    code = "timeout" if isinstance(error, openai.APITimeoutError) else "connection_broken"
+    return Unclear(message=f"The provider's answer did not come ({name}).", code=code)
+
+
+def _passed(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() in PASSED_HEADERS or name.lower().startswith("x-ratelimit-")}

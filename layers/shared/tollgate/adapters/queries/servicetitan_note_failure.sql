@@ -1,0 +1,3 @@
+INSERT INTO servicetitan_cursors (connection_id, feed, last_error, last_error_at)
+VALUES (%(connection_id)s, %(feed)s, %(message)s, %(at)s)
+ON CONFLICT (connection_id, feed) DO UPDATE SET last_error = excluded.last_error, last_error_at = excluded.last_error_at

@@ -1,0 +1,42 @@
+"""The span of a governed call: what its settlement says of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tollgate.domain.money import NanoUsd
+from tollgate.domain.outcome import Settlement
+from tollgate.domain.page import Hold
+from tollgate.domain.price import Price, cost_of
+from tollgate.domain.span import Attribution, Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFacts:
+    """`requested`: the price of the model that was asked for, to tell what a downgrade saved."""
+
+    requested: Price
+    attribution: Attribution
+    request_id: str
+    downgrade_reason: str | None = None
+    upstream_id: str | None = None
+    latency_ms: int | None = None
+    upstream_ms: int | None = None
+
+
+def span_of(settlement: Settlement, hold: Hold, facts: CallFacts, at: datetime) -> Span:
+    usage, labels = settlement.usage, facts.attribution
+    return Span(
+        posting="settle", hold=hold.key, at=at, day=hold.day, outcome=settlement.outcome, cost_nanousd=settlement.cost, held_nanousd=hold.amount,
+        saved_nanousd=_saved(settlement, hold, facts), model=hold.model, requested_model=facts.requested.model,
+        downgrade_reason=facts.downgrade_reason, service_tier=settlement.tier, uncached=usage.uncached, cached=usage.cached, written=usage.written,
+        output=usage.output, reasoning=usage.reasoning, latency_ms=facts.latency_ms, upstream_ms=facts.upstream_ms, agent=labels.agent,
+        run_id=labels.run_id, job_id=labels.job_id, booking_id=labels.booking_id, call_id=labels.call_id, request_id=facts.request_id[:64],
+        upstream_id=facts.upstream_id[:64] if facts.upstream_id else None, error_code=settlement.error_code[:64] if settlement.error_code else None,
+    )  # fmt: skip
+
+
+def _saved(settlement: Settlement, hold: Hold, facts: CallFacts) -> NanoUsd:
+    """The same tokens at the requested model's price, less what they cost: an estimate, since another model writes another answer."""
+    if facts.downgrade_reason is None or facts.requested.model == hold.model:
+        return NanoUsd(0)
+    return NanoUsd(max(0, cost_of(settlement.usage, facts.requested) - settlement.cost))

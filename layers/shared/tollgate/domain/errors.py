@@ -1,0 +1,133 @@
+"""Every error of Tollgate. Their HTTP statuses live in `edge/problems.py` only.
+
+    TollgateError
+    ├── RequestInvalid          a field is missing, unknown or out of range; `param` names it
+    │   ├── NotBounded          the cost of what is asked cannot be bounded; says what to send instead
+    │   └── ModelNotPriced      no price is known for the model, so it is refused, never free
+    ├── KeyUnknown              no key, or not one of ours
+    ├── Forbidden               a key asks for what is not its tenant's
+    ├── TenantNotFound          an admin asks for a tenant that has no account
+    ├── KeyNotFound             an admin revokes a key that is not there
+    ├── VersionStale            `If-Match` names an older version of the settings
+    ├── BudgetRefused           the page refuses the hold: reason, window, what would help
+    ├── RecordDiffers           the same record id with other content
+    ├── HoldNotYours            a `call` hold is the gate's: it cannot be recorded or voided from outside
+    ├── BreakerOpen             the upstream keeps failing
+    ├── UpstreamRejected        the provider's own 4xx or 429, passed on
+    ├── UpstreamFailed          the provider's own 5xx, not billed
+    ├── UpstreamUnknown         the call may have been billed: settled in full
+    ├── LedgerUnavailable       no ledger, no spend
+    ├── SpansUnavailable        Postgres cannot be asked now
+    ├── JobSourceFailed         ServiceTitan gives no page; `fault` says what that means for the sync
+    └── JobStoreFailed          the function that stores jobs gives no answer, or fails
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tollgate.domain.job import SourceFault
+    from tollgate.domain.refusal import Refusal
+
+
+class TollgateError(Exception):
+    """The root: each subclass carries facts, and a message that a person can act on."""
+
+
+class RequestInvalid(TollgateError):
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class NotBounded(RequestInvalid):
+    pass
+
+
+class ModelNotPriced(RequestInvalid):
+    def __init__(self, model: str) -> None:
+        super().__init__(f"No price is known for the model {model[:80]!r}, so it cannot be held. Ask for a model of GET /v1/models.", param="model")
+        self.model = model
+
+
+class KeyUnknown(TollgateError):
+    pass
+
+
+class Forbidden(TollgateError):
+    pass
+
+
+class TenantNotFound(TollgateError):
+    def __init__(self, tenant_id: str) -> None:
+        super().__init__(f"There is no tenant {tenant_id!r}. An admin makes one with PUT /api/cost/budget/{tenant_id}.")
+
+
+class KeyNotFound(TollgateError):
+    pass
+
+
+class VersionStale(TollgateError):
+    def __init__(self, *, given: int, current: int) -> None:
+        super().__init__(f"The settings are at version {current}, not {given}: read them again, then change them.")
+
+
+class BudgetRefused(TollgateError):
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+class RecordDiffers(TollgateError):
+    pass
+
+
+class HoldNotYours(TollgateError):
+    pass
+
+
+class BreakerOpen(TollgateError):
+    def __init__(self, message: str, *, retry_at: datetime) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
+
+
+class UpstreamRejected(TollgateError):
+    """`status` and `body` are the provider's own; `headers` those of its headers that a client may see."""
+
+    def __init__(self, message: str, *, status: int, body: object, headers: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body
+        self.headers = headers
+
+
+class UpstreamFailed(UpstreamRejected):
+    pass
+
+
+class UpstreamUnknown(TollgateError):
+    pass
+
+
+class LedgerUnavailable(TollgateError):
+    pass
+
+
+class SpansUnavailable(TollgateError):
+    pass
+
+
+class JobSourceFailed(TollgateError):
+    """The message holds no secret: it is stored, and shown to the owner."""
+
+    def __init__(self, message: str, *, fault: SourceFault) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
+class JobStoreFailed(TollgateError):
+    pass

@@ -1,0 +1,143 @@
+"""One edge for all routes: routing, parsing, problems, request ids, logs and metrics around each handler."""
+
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import partial
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.params import Path
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from tollgate.domain.caller import Caller, Role
+from tollgate.domain.errors import KeyUnknown, RequestInvalid, TollgateError
+from tollgate.domain.settings_text import settings_from_text
+from tollgate.domain.tenant import TENANT_ID, TenantSettings
+from tollgate.edge.problems import INTERNAL, Answer, answer_of, problem_of
+from tollgate.observability import logger, metrics
+from tollgate.usecases.know_settings import KnownSettings
+
+TenantPath = Annotated[str, Path(pattern=TENANT_ID)]
+
+
+class Body(BaseModel):
+    """A request body of `/api/*`: camelCase, snake_case accepted, unknown fields refused by name."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid", frozen=True)
+
+
+def rest_app() -> APIGatewayRestResolver:
+    """A resolver whose routes answer every error in the API's shapes. Numbers with a point arrive as Decimal."""
+    app = APIGatewayRestResolver(
+        enable_validation=True,
+        serializer=write_json,
+        json_body_deserializer=partial(json.loads, parse_float=Decimal, parse_constant=_refuse_constant),
+    )
+
+    @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
+    def on_error(error: Exception) -> Response[str]:
+        if isinstance(error, RequestValidationError):
+            error = RequestInvalid(*_first_fault(error))
+        return respond(problem_answer(app, error))
+
+    @app.not_found
+    def on_no_route(_: NotFoundError) -> Response[str]:
+        body = {"error": {"code": "not_found", "message": "There is no such route.", "requestId": request_id(app)}}
+        return respond(Answer(status=404, body=body, headers={}))
+
+    return app
+
+
+def entry(app: APIGatewayRestResolver) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """The Lambda entry of a route: resolves the event with logs, metrics and request id around it."""
+
+    @metrics.log_metrics
+    def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        logger.set_correlation_id(_given_or_own_id(event, context))
+        answer: dict[str, Any] = app.resolve(event, context)
+        return answer
+
+    return handle
+
+
+def caller(app: APIGatewayRestResolver) -> Caller:
+    """Who calls, as the authorizer found. Raises KeyUnknown where no authorizer stood before the route."""
+    facts = _authorizer_facts(app)
+    try:
+        return Caller(key_id=facts["keyId"], role=Role(facts["role"]), tenant_id=facts.get("tenantId") or None)
+    except (KeyError, ValueError) as error:
+        raise KeyUnknown("This key is not known.") from error
+
+
+def account_text(app: APIGatewayRestResolver) -> str | None:
+    """The account that the authorizer read with the key, as it handed it on; none for admin keys."""
+    return _authorizer_facts(app).get("account") or None
+
+
+def settings_for(app: APIGatewayRestResolver, tenant_id: str, known: KnownSettings) -> TenantSettings:
+    """The newest settings that this environment can know without a read. Raises TenantNotFound."""
+    text = account_text(app)
+    handed_on = settings_from_text(text) if text else None
+    return known.of(tenant_id, handed_on if handed_on and handed_on.tenant_id == tenant_id else None)
+
+
+def request_id(app: APIGatewayRestResolver) -> str:
+    return logger.get_correlation_id() or app.lambda_context.aws_request_id
+
+
+def reply(app: APIGatewayRestResolver, body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[str]:
+    """A JSON answer with the request id."""
+    return respond(Answer(status=status, body=body, headers={"x-request-id": request_id(app)} | dict(headers or {})))
+
+
+def respond(answer: Answer) -> Response[str]:
+    text = answer.body if isinstance(answer.body, str) else write_json(answer.body)
+    return Response(status_code=answer.status, content_type="application/json", body=text, headers=dict(answer.headers))
+
+
+def problem_answer(app: APIGatewayRestResolver, error: Exception) -> Answer:
+    """The answer for an error; one that nobody foresaw is logged here, once."""
+    known = isinstance(error, TollgateError)
+    if not known or problem_of(error) is INTERNAL:
+        logger.exception("a request broke", exc_info=error)
+    answer = answer_of(error, path=app.current_event.path, request_id=request_id(app))
+    return Answer(status=answer.status, body=answer.body, headers={"x-request-id": request_id(app)} | answer.headers)
+
+
+def write_json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_write_decimal)
+
+
+def _write_decimal(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _refuse_constant(name: str) -> Any:
+    raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
+
+
+def _authorizer_facts(app: APIGatewayRestResolver) -> dict[str, Any]:
+    return dict(app.current_event.raw_event.get("requestContext", {}).get("authorizer") or {})
+
+
+def _given_or_own_id(event: Mapping[str, Any], context: Any) -> str:
+    """API Gateway's request id: it is in its logs and in ours, so one id follows a call everywhere."""
+    found = event.get("requestContext", {}).get("requestId")
+    return str(found or context.aws_request_id)
+
+
+def _first_fault(error: RequestValidationError) -> tuple[str]:
+    """The first thing that is wrong with a request, said with the field's name."""
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"] if part not in ("body", "query", "path"))
+    if fault["type"] == "extra_forbidden":
+        return (f"Unknown field {place!r}.",)
+    if fault["type"] == "json_invalid":
+        return ("The body is not valid JSON.",)
+    return (f"{place}: {fault['msg']}." if place else f"{fault['msg']}.",)

@@ -1,0 +1,149 @@
+"""Chat in OpenAI's words on `/v1`, and in ours on `/api`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from tollgate.domain.chat import ChatRequest, parse_chat
+from tollgate.domain.downgrade import Menu
+from tollgate.domain.errors import RequestInvalid
+from tollgate.domain.money import to_usd, usd_number
+from tollgate.domain.span import Attribution
+from tollgate.domain.tenant import TenantSettings
+from tollgate.domain.window import window_at
+from tollgate.edge.cost_wire import CheckAsked, Labels, TenantId, attribution_of, window_views
+from tollgate.edge.http import Body
+from tollgate.ports import PriceBook, TokenCounter
+from tollgate.usecases.complete_chat import ChatReply, chat_menu
+
+LABELS = {"agent": "agent", "runId": "run_id", "jobId": "job_id", "bookingId": "booking_id", "callId": "call_id"}
+
+
+class ChatAsked(Body):
+    """The body of POST /api/chat."""
+
+    tenant_id: TenantId | None = None
+    model: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1)]
+    max_output_tokens: Annotated[int, Field(ge=1, le=10**7)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    response_format: dict[str, Any] | None = None
+    metadata: Labels = Labels()
+
+
+def api_chat(asked: ChatAsked, headers: Mapping[str, str], *, default_model: str) -> ChatRequest:
+    body = asked.model_dump(include={"model", "messages", "temperature", "tools", "tool_choice", "response_format"}, exclude_none=True)
+    if asked.max_output_tokens is not None:
+        body["max_completion_tokens"] = asked.max_output_tokens
+    return parse_chat(body, attribution_of(asked.metadata, headers), default_model=default_model)
+
+
+def v1_chat(text: str | None, headers: Mapping[str, str], *, default_model: str) -> ChatRequest:
+    """Raises RequestInvalid for what is not a JSON object."""
+    try:
+        body = json.loads(text or "")
+    except ValueError as error:
+        raise RequestInvalid("The body is not valid JSON.") from error
+    if not isinstance(body, dict):
+        raise RequestInvalid("The body must be a JSON object.")
+    return parse_chat(body, attribution_of(_labels(body.get("metadata")), headers), default_model=default_model)
+
+
+def _labels(metadata: Any) -> Labels:
+    """OpenAI's metadata is the caller's own; only our five names in it are ours."""
+    if metadata is None:
+        return Labels()
+    if not isinstance(metadata, dict):
+        raise RequestInvalid("metadata must be an object.", param="metadata")
+    ours = {ours: metadata[theirs] for theirs, ours in LABELS.items() if metadata.get(theirs) is not None}
+    ours |= {name: metadata[name] for name in LABELS.values() if name not in ours and metadata.get(name) is not None}
+    if not all(isinstance(value, str) for value in ours.values()):
+        raise RequestInvalid("The values of metadata must be strings.", param="metadata")
+    return Labels(**ours)
+
+
+def check_menu(
+    asked: CheckAsked, settings: TenantSettings, attribution: Attribution, *, prices: PriceBook, counter: TokenCounter, at: datetime
+) -> Menu:
+    """The ways in which a checked call could be held. Raises RequestInvalid, NotBounded, ModelNotPriced."""
+    if (asked.messages is None) == (asked.input_tokens is None):
+        raise RequestInvalid("Send either messages or inputTokens.", param="messages")
+    body: dict[str, Any] = {"model": asked.model, "max_completion_tokens": asked.max_output_tokens, "n": asked.n}
+    body |= {"messages": asked.messages or [{"role": "user", "content": ""}], "tools": asked.tools, "response_format": asked.response_format}
+    chat = replace(parse_chat(body, attribution, default_model=asked.model), tokens_given=asked.input_tokens)
+    return chat_menu(chat, settings, prices, counter, at=at)
+
+
+# ---- answers ----------------------------------------------------------------------------------------------------------------
+
+
+def chat_headers(reply: ChatReply, now: datetime) -> dict[str, str]:
+    taken = reply.taken
+    headers = {
+        "x-tollgate-cost-usd": f"{to_usd(reply.settlement.cost):f}",
+        "x-tollgate-hold-id": str(taken.hold_id),
+        "x-tollgate-model-requested": reply.requested_model,
+        "x-tollgate-model-served": taken.hold.model,
+        "x-tollgate-max-output-tokens": str(reply.output_tokens),
+    }
+    if reply.downgraded:
+        headers["x-tollgate-downgrade-reason"] = taken.offer.downgrade_reason or ""
+    if reply.page is None:
+        headers["x-tollgate-unsettled"] = "true"
+    else:
+        daily, monthly = _windows(reply, now)
+        headers["x-tollgate-remaining-daily-usd"] = str(daily["remainingUsd"])
+        headers["x-tollgate-remaining-monthly-usd"] = str(monthly["remainingUsd"])
+    return headers
+
+
+def api_reply(reply: ChatReply, request_id: str, now: datetime) -> dict[str, Any]:
+    """The body of POST /api/chat's answer; `budget` as it stood after the settlement."""
+    body = reply.answer.body
+    choice = (body.get("choices") or [{}])[0]
+    daily, monthly = _windows(reply, now)
+    view = {
+        "tenantId": reply.taken.page.tenant_id,
+        "message": choice.get("message"),
+        "finishReason": choice.get("finish_reason"),
+        "requestedModel": reply.requested_model,
+        "model": reply.taken.hold.model,
+        "downgraded": reply.downgraded,
+        "usage": body.get("usage"),
+        "costUsd": usd_number(reply.settlement.cost),
+        "holdId": str(reply.taken.hold_id),
+        "budget": {"daily": daily, "monthly": monthly},
+        "requestId": request_id,
+    }
+    if reply.downgraded:
+        view["downgradeReason"] = reply.taken.offer.downgrade_reason
+    if reply.page is None:
+        view["unsettled"] = True
+    return view
+
+
+def stream_text(reply: ChatReply, *, shows_usage: bool) -> str:
+    """The provider's chunks as server-sent events; the chunk with the usage only for callers who asked for it."""
+    chunks = [chunk for chunk in reply.answer.body["chunks"] if shows_usage or not _is_usage_chunk(chunk)]
+    events = [json.dumps(chunk if shows_usage else _without_usage(chunk), separators=(",", ":"), ensure_ascii=False) for chunk in chunks]
+    return "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"])
+
+
+def _is_usage_chunk(chunk: Mapping[str, Any]) -> bool:
+    return bool(chunk.get("usage")) and not chunk.get("choices")
+
+
+def _without_usage(chunk: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in chunk.items() if name != "usage"}
+
+
+def _windows(reply: ChatReply, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
+    taken = reply.taken
+    page = reply.page or taken.page
+    return window_views(taken.settings, page, window_at(now, taken.settings.zones), now)

@@ -1,0 +1,7 @@
+"""Logs and metrics, one of each for every function. No prompt, answer or secret is ever given to them."""
+
+from aws_lambda_powertools import Logger, Metrics
+
+logger = Logger(service="tollgate", log_uncaught_exceptions=True)
+# The tenant is metadata, never a dimension: each value of a dimension is a metric that is billed.
+metrics = Metrics(namespace="Tollgate", service="tollgate")

@@ -1,0 +1,240 @@
+"""What the use cases need of the world. Each port has an adapter, and a fake that obeys the same contract."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
+
+from tollgate.domain.job import Cursor, Feed, FeedPage
+from tollgate.domain.migration import Migration
+from tollgate.domain.outcome import UpstreamResult
+from tollgate.domain.page import Page
+from tollgate.domain.place import Delivery, Gap, PageSpend, PlacedSpan
+from tollgate.domain.posting import Posting
+from tollgate.domain.price import Price
+from tollgate.domain.rollup import Stretch, TenantHour, Touched
+from tollgate.domain.summary import SpendFound, SpendQuery
+from tollgate.domain.tenant import TenantSettings
+
+# ---- the ledger -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """The write is in the books; `page` is as it left it. `unanswered`: some try of it had no answer, and may land yet."""
+
+    page: Page
+    unanswered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The page did not take the write; it is here as it stood, or None where there is none."""
+
+    page: Page | None
+    unanswered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreachable:
+    """No try had a clear answer. `unanswered`: at least one was sent, and may land yet."""
+
+    unanswered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What makes a record count once: its id, a hash of its content, and the answer that a repetition gets."""
+
+    record_id: str
+    content_hash: str
+    cost_nanousd: int
+    hold: str
+    expires_at: int
+
+
+class Ledger(Protocol):
+    """The pages. Every write is conditional, and may be sent again."""
+
+    def post(
+        self, posting: Posting, settings: TenantSettings | None, *, tenant_id: str, month: str, until: datetime | None = None
+    ) -> Posted | Refused | Unreachable:
+        """Tries a hold at most three times; anything else, given `until`, as long as that allows."""
+
+    def post_record(self, posting: Posting, record: Record, *, tenant_id: str, month: str) -> Posted | Refused | Record:
+        """The posting and the record in one transaction; the Record that is there already where it is. Raises LedgerUnavailable."""
+
+    def read_page(self, tenant_id: str, month: str) -> Page | None:
+        """Strongly consistent. Raises LedgerUnavailable."""
+
+    def open_page(self, settings: TenantSettings, month: str) -> bool:
+        """Puts the page if it is absent and the account still has this version; False where it has another. Raises LedgerUnavailable."""
+
+    def read_record(self, tenant_id: str, record_id: str) -> Record | None:
+        """Strongly consistent. Raises LedgerUnavailable."""
+
+    def due_pages(self, before: datetime) -> Sequence[tuple[str, str]]:
+        """(tenant id, month) of the pages where something was due before then. Raises LedgerUnavailable."""
+
+    def set_due(self, page: Page, *, keys: Sequence[str], minutes: Sequence[int], due: int | None) -> bool:
+        """Removes tombstones and minutes past their time and sets when the page is due again, if `due` is still the one seen; None
+        only where nothing is held or closed any more. Raises LedgerUnavailable."""
+
+    def drop_days(self, page: Page, days: Sequence[str]) -> bool:
+        """Removes the numbers of past days, if the page has not moved since it was read. Raises LedgerUnavailable."""
+
+    def forget_closed(self, tenant_id: str, month: str, keys: Mapping[str, int]) -> bool:
+        """Removes tombstones (key -> until) that are past their time, so that new ones fit. Raises LedgerUnavailable."""
+
+
+class Accounts(Protocol):
+    """The tenants' settings."""
+
+    def read(self, tenant_id: str) -> TenantSettings | None:
+        """Strongly consistent. Raises LedgerUnavailable."""
+
+    def create(self, settings: TenantSettings, months: Sequence[str]) -> bool:
+        """False where the tenant is there already. Raises LedgerUnavailable."""
+
+    def change(self, settings: TenantSettings, months: Sequence[str]) -> bool:
+        """Puts settings over their version - 1, with the pages of `months`, in one transaction; False where any of it moved meanwhile.
+        Raises LedgerUnavailable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEntry:
+    """A key as it is stored: never itself, only its SHA-256 (hexadecimal). `expires_at`: UTC or None."""
+
+    key_id: str
+    secret_hash: str
+    role: str
+    tenant_id: str | None
+    name: str
+    created_at: datetime
+    expires_at: datetime | None = None
+
+
+class Keys(Protocol):
+    def put(self, entry: KeyEntry) -> None:
+        """Raises LedgerUnavailable."""
+
+    def read(self, key_id: str) -> KeyEntry | None:
+        """Raises LedgerUnavailable."""
+
+    def remove(self, key_id: str) -> bool:
+        """False where it is not there. Raises LedgerUnavailable."""
+
+    def list(self) -> Sequence[KeyEntry]:
+        """Raises LedgerUnavailable."""
+
+
+# ---- models and prices ------------------------------------------------------------------------------------------------------
+
+
+class PriceBook(Protocol):
+    def price_of(self, model: str, at: datetime) -> Price:
+        """Raises ModelNotPriced."""
+
+
+class TokenCounter(Protocol):
+    def count(self, texts: Sequence[str]) -> int:
+        """Tokens of these texts by the newest known encoding, exact for ordinary text and never too few."""
+
+
+class Upstream(Protocol):
+    def complete(self, request: Mapping[str, Any], *, timeout_s: float) -> UpstreamResult:
+        """One chat completion, never tried twice where it may have been billed. Raises nothing: failures are results."""
+
+
+# ---- spans ----------------------------------------------------------------------------------------------------------
+
+
+class SpansRefused(Exception):
+    """The data of at least one of the spans is refused, and so none of them was stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """How many spans were new, and when the oldest of those was posted."""
+
+    count: int
+    oldest_at: datetime | None = None
+
+
+class SpanStore(Protocol):
+    """Postgres. Everything can be done twice. Every method raises SpansUnavailable where it cannot be asked."""
+
+    def add(self, spans: Sequence[PlacedSpan]) -> Added:
+        """All or none; one that is there already, or comes twice, is passed over. Raises SpansRefused."""
+
+    def gaps(self, since: date) -> Sequence[Gap]:
+        """Numbers that no span has, on the pages from the month of `since` on."""
+
+    def spent_by_page(self) -> Sequence[PageSpend]:
+        """The sum of spans of every page, by tenant and month."""
+
+    def make_partitions(self, first: date) -> None:
+        """Those of the month of `first` and of the three after it, where they are missing."""
+
+    def touched_hours(self) -> Touched:
+        """Hours with spans that arrived since shortly before the watermark: all hours where there is none yet."""
+
+    def hours_within(self, stretch: Stretch) -> Sequence[TenantHour]:
+        """Hours that overlap a stretch of time and have spans."""
+
+    def sum_hours(self, hours: Sequence[TenantHour]) -> None:
+        """Puts the sums of these hours in the place of what is there. Two runs at once take turns."""
+
+    def move_watermark(self, until: datetime) -> None:
+        """Never back."""
+
+    def watermark(self) -> datetime | None:
+        """None before the first roll-up."""
+
+    def spend(self, asked: SpendQuery) -> SpendFound:
+        """From the spans themselves, as they are at one instant."""
+
+    def ping(self, timeout: timedelta) -> None:
+        """An answer within this time, or SpansUnavailable."""
+
+
+class Poison(Protocol):
+    def put_aside(self, delivery: Delivery, fault: str) -> None:
+        """Keeps what cannot be stored, whole, under the delivery's name. Where it raises, the batch must come again."""
+
+
+class Schema(Protocol):
+    """The database's schema. Raises SpansUnavailable."""
+
+    def applied(self) -> Mapping[int, str]:
+        """Number -> checksum."""
+
+    def apply(self, migration: Migration) -> bool:
+        """In one transaction with its entry in the history; False where it is there already. Raises MigrationsDiffer."""
+
+
+class Clock(Protocol):
+    def __call__(self) -> datetime: ...
+
+
+# ---- jobs from ServiceTitan -------------------------------------------------------------------------------------------------
+
+
+class JobSource(Protocol):
+    def read_page(self, feed: Feed, start: str | date, *, time_left: timedelta) -> FeedPage:
+        """The rows that follow `start`: where an earlier page ended, or a day. Begins nothing that does not fit in `time_left`.
+        Raises JobSourceFailed."""
+
+
+class JobStore(Protocol):
+    """What was read, and how far. `connection_id` is one ServiceTitan tenant."""
+
+    def read_cursors(self, connection_id: str) -> Mapping[Feed, Cursor]:
+        """Those feeds that were ever read. Raises JobStoreFailed, or SpansUnavailable."""
+
+    def store_page(self, connection_id: str, page: FeedPage, *, previous: str | None, at: datetime) -> bool:
+        """Rows and cursor together, if the cursor still stands at `previous` (or at this page's end already: the same page
+        sent twice); False where it has moved. A row stays where it is newer. Raises JobStoreFailed, or SpansUnavailable."""
+
+    def note_failure(self, connection_id: str, feed: Feed, *, message: str, at: datetime) -> None:
+        """Beside the cursor, which stays. Raises JobStoreFailed, or SpansUnavailable."""

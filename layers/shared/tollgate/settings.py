@@ -1,0 +1,66 @@
+"""What the environment says, read once for each function. Names and defaults: README.md, the environment table."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Addresses, tables and defaults. Secrets are named by ARN here and read by the adapter that needs them."""
+
+    ledger_table: str
+    keys_table: str
+    database_url: str
+    database_iam_auth: bool
+    openai_base_url: str
+    openai_api_key_secret_arn: str
+    helicone_base_url: str
+    helicone_api_key_secret_arn: str
+    servicetitan_base_url: str
+    servicetitan_auth_url: str
+    servicetitan_environment: str
+    servicetitan_tenant_id: str
+    servicetitan_secret_arn: str
+    store_jobs_function: str
+    default_daily_budget: Decimal
+    default_monthly_budget: Decimal
+    budget_soft_cap: Decimal
+    cheaper_model: str
+    default_model: str
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises ValueError that names the variable which does not parse."""
+
+    def text(name: str, default: str = "") -> str:
+        return environment.get(name, "").strip() or default
+
+    def decimal(name: str, default: str) -> Decimal:
+        try:
+            return Decimal(text(name, default))
+        except InvalidOperation as error:
+            raise ValueError(f"{name} must be a number, not {environment[name]!r}") from error
+
+    return Settings(
+        ledger_table=text("LEDGER_TABLE"),
+        keys_table=text("KEYS_TABLE"),
+        database_url=text("DATABASE_URL"),
+        database_iam_auth=text("DATABASE_IAM_AUTH", "false").lower() == "true",
+        openai_base_url=text("OPENAI_BASE_URL", "https://api.openai.com/v1"),
+        openai_api_key_secret_arn=text("OPENAI_API_KEY_SECRET_ARN"),
+        helicone_base_url=text("HELICONE_BASE_URL", "https://oai.helicone.ai/v1"),
+        helicone_api_key_secret_arn=text("HELICONE_API_KEY_SECRET_ARN"),
+        servicetitan_base_url=text("SERVICETITAN_BASE_URL", "https://api.servicetitan.io"),
+        servicetitan_auth_url=text("SERVICETITAN_AUTH_URL", "https://auth.servicetitan.io"),
+        servicetitan_environment=text("SERVICETITAN_ENVIRONMENT", "production"),
+        servicetitan_tenant_id=text("SERVICETITAN_TENANT_ID"),
+        servicetitan_secret_arn=text("SERVICETITAN_SECRET_ARN"),
+        store_jobs_function=text("STORE_JOBS_FUNCTION"),
+        default_daily_budget=decimal("DEFAULT_DAILY_BUDGET", "100"),
+        default_monthly_budget=decimal("DEFAULT_MONTHLY_BUDGET", "2000"),
+        budget_soft_cap=decimal("BUDGET_SOFT_CAP", "0.8"),
+        cheaper_model=text("CHEAPER_MODEL", "gpt-4o-mini"),
+        default_model=text("DEFAULT_MODEL", "gpt-4o"),
+    )

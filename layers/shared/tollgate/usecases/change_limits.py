@@ -1,0 +1,71 @@
+"""Makes a tenant, and changes what it may spend: one transaction over the account and the pages of three months."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from tollgate.domain.errors import LedgerUnavailable, RequestInvalid, VersionStale
+from tollgate.domain.tenant import TenantSettings, check_zone
+from tollgate.domain.window import ZoneFrom, next_month, previous_month, window_at
+from tollgate.ports import Accounts
+
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    settings: TenantSettings
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """`values`: fields of TenantSettings to their new, absolute values; `zone`: the new time zone, which counts from the next month."""
+
+    tenant_id: str
+    values: Mapping[str, Any]
+    zone: str | None
+    if_version: int | None
+
+
+def change_limits(
+    change: Change, accounts: Accounts, *, defaults: Callable[[str], TenantSettings], clock: Callable[[], datetime]
+) -> Changed:
+    """Lowering a limit under what is spent is allowed, and refuses the next call. Raises RequestInvalid, VersionStale, LedgerUnavailable."""
+    for _ in range(TRIES):
+        now = clock()
+        current = accounts.read(change.tenant_id)
+        if change.if_version is not None and change.if_version != (current.version if current else 0):
+            raise VersionStale(given=change.if_version, current=current.version if current else 0)
+        wanted = _changed(current or defaults(change.tenant_id), change, now, is_new=current is None)
+        write = accounts.create if current is None else accounts.change
+        if write(wanted, months_around(wanted, now)):
+            return Changed(settings=wanted, is_new=current is None)
+    raise LedgerUnavailable("The settings kept changing under this change; nothing was changed. Try again.")
+
+
+def months_around(settings: TenantSettings, now: datetime) -> list[str]:
+    """The month before, this and the next: a gate with another clock, or a call that crosses a month's end, writes on any of them."""
+    month = window_at(now, settings.zones).month
+    return [previous_month(month), month, next_month(month)]
+
+
+def _changed(current: TenantSettings, change: Change, now: datetime, *, is_new: bool) -> TenantSettings:
+    try:
+        zones = _zones(current, change.zone, now, is_new=is_new)
+        version = 1 if is_new else current.version + 1
+        return replace(current, **change.values, zones=zones, version=version)
+    except ValueError as error:
+        raise RequestInvalid(f"{error}.") from error
+
+
+def _zones(current: TenantSettings, zone: str | None, now: datetime, *, is_new: bool) -> tuple[ZoneFrom, ...]:
+    if zone is None:
+        return current.zones
+    check_zone(zone)
+    if is_new:
+        return (ZoneFrom(month=current.zones[0].month, zone=zone),)
+    month = next_month(window_at(now, current.zones).month)
+    kept = tuple(entry for entry in current.zones if entry.month < month)
+    return kept if kept and kept[-1].zone == zone else (*kept, ZoneFrom(month=month, zone=zone))

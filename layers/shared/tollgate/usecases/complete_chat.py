@@ -1,0 +1,146 @@
+"""The governed call: hold the worst case, ask the upstream, settle the true cost."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from tollgate.domain.call_span import CallFacts, span_of
+from tollgate.domain.chat import ChatRequest, bound_by_bytes, bound_by_count, upstream_body
+from tollgate.domain.downgrade import Menu, Offer, menu_of
+from tollgate.domain.errors import (
+    BreakerOpen,
+    ModelNotPriced,
+    RequestInvalid,
+    UpstreamFailed,
+    UpstreamRejected,
+    UpstreamUnknown,
+)
+from tollgate.domain.outcome import Answered, Declined, NotSent, Settlement, Unclear, UpstreamResult, settlement_of
+from tollgate.domain.page import HoldKind, Page
+from tollgate.domain.price import Bound
+from tollgate.domain.tenant import TenantSettings
+from tollgate.domain.window import window_at
+from tollgate.ports import Accounts, Ledger, PriceBook, TokenCounter, Upstream
+from tollgate.usecases.settle_hold import Place, settle
+from tollgate.usecases.take_hold import Taken, Wanted, take_hold
+
+# What is left of the function's time for the settlement and the answer once the upstream's own limit has run out.
+TIME_TO_SETTLE = timedelta(seconds=12)
+# A hold outlives the longest life of its holder by this: clocks differ, and a function is not stopped to the second.
+EXPIRY_MARGIN = timedelta(seconds=15)
+NOT_SENT_RETRY = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatPorts:
+    """`new_key` draws twelve characters from the operating system's randomness."""
+
+    ledger: Ledger
+    accounts: Accounts
+    prices: PriceBook
+    counter: TokenCounter
+    upstream: Upstream
+    clock: Callable[[], datetime]
+    new_key: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatReply:
+    """`page`: as it stood after the settlement; None where the settlement did not get through (`unsettled`)."""
+
+    answer: Answered
+    taken: Taken
+    settlement: Settlement
+    requested_model: str
+    output_tokens: int
+    page: Page | None
+
+    @property
+    def downgraded(self) -> bool:
+        return self.taken.offer.downgrade_reason is not None
+
+
+def complete_chat(
+    chat: ChatRequest, settings: TenantSettings, ports: ChatPorts, *, request_id: str, deadline: datetime
+) -> ChatReply:
+    """Raises BudgetRefused, LedgerUnavailable, ModelNotPriced, RequestInvalid, UpstreamRejected, UpstreamFailed, UpstreamUnknown,
+    BreakerOpen. `deadline`: when the function's time ends (UTC)."""
+    started = ports.clock()
+    menu = chat_menu(chat, settings, ports.prices, ports.counter, at=started)
+    wanted = Wanted(
+        tenant_id=settings.tenant_id, key=ports.new_key(), kind=HoldKind.CALL, window=window_at(started, settings.zones),
+        expires_at=deadline + EXPIRY_MARGIN, attribution=chat.attribution,
+    )  # fmt: skip
+    taken = take_hold(wanted, menu, settings, ledger=ports.ledger, accounts=ports.accounts, clock=ports.clock, until=deadline)
+    asked_at = ports.clock()
+    result = _ask_upstream(chat, taken, ports, deadline - TIME_TO_SETTLE - asked_at)
+    answered_at = ports.clock()
+    settlement = settlement_of(result, taken.hold, ports.prices.price_of(taken.hold.model, started))
+    facts = CallFacts(
+        requested=menu.asked.price, attribution=chat.attribution, request_id=request_id, downgrade_reason=taken.offer.downgrade_reason,
+        upstream_id=result.upstream_id if isinstance(result, Answered) else None,
+        latency_ms=_milliseconds(answered_at - started), upstream_ms=_milliseconds(answered_at - asked_at),
+    )  # fmt: skip
+    page = _settle(taken, settlement, facts, ports, deadline)
+    return ChatReply(
+        answer=_answer_or_raise(result, ports.clock()), taken=taken, settlement=settlement, requested_model=chat.model,
+        output_tokens=taken.offer.bound.output, page=page,
+    )  # fmt: skip
+
+
+def chat_menu(chat: ChatRequest, settings: TenantSettings, prices: PriceBook, counter: TokenCounter, *, at: datetime) -> Menu:
+    """The ways to hold this call. Raises ModelNotPriced, RequestInvalid."""
+    if settings.allowed_models is not None and chat.model not in settings.allowed_models:
+        raise RequestInvalid(f"This tenant may not use the model {chat.model[:80]!r}.", param="model")
+    price = prices.price_of(chat.model, at)
+    asked = Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
+    return menu_of(asked, _cheaper(chat, settings, prices, at), partial(_count, chat, settings, counter))
+
+
+def _cheaper(chat: ChatRequest, settings: TenantSettings, prices: PriceBook, at: datetime) -> Offer | None:
+    model = settings.cheaper_model
+    if model is None or model == chat.model or (settings.allowed_models is not None and model not in settings.allowed_models):
+        return None
+    try:
+        price = prices.price_of(model, at)
+    except ModelNotPriced:
+        return None
+    return Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
+
+
+def _count(chat: ChatRequest, settings: TenantSettings, counter: TokenCounter, offer: Offer) -> Bound:
+    return bound_by_count(chat, counter.count(chat.texts), settings, offer.price)
+
+
+def _ask_upstream(chat: ChatRequest, taken: Taken, ports: ChatPorts, time_left: timedelta) -> UpstreamResult:
+    if time_left <= timedelta(0):
+        return NotSent(message="No time was left to ask the upstream.")
+    body = upstream_body(chat, taken.offer.price, output_tokens=taken.offer.bound.output)
+    return ports.upstream.complete(body, timeout_s=time_left.total_seconds())
+
+
+def _settle(taken: Taken, settlement: Settlement, facts: CallFacts, ports: ChatPorts, deadline: datetime) -> Page | None:
+    place = Place(
+        tenant_id=taken.page.tenant_id, month=taken.hold_id.month, hold=taken.hold, seen=taken.page, unanswered=taken.unanswered
+    )
+    span = span_of(settlement, taken.hold, facts, ports.clock())
+    # A second is kept for the answer, which the client gets whether or not the settlement got through.
+    return settle(place, settlement, span, ports.ledger, clock=ports.clock, until=deadline - timedelta(seconds=1))
+
+
+def _answer_or_raise(result: UpstreamResult, now: datetime) -> Answered:
+    match result:
+        case Answered():
+            return result
+        case Declined(status=status):
+            kind = UpstreamFailed if status >= 500 else UpstreamRejected
+            raise kind(result.message, status=status, body=result.body, headers=result.headers)
+        case NotSent(message=message):
+            raise BreakerOpen(f"The model's provider cannot be reached: {message}", retry_at=now + NOT_SENT_RETRY)
+        case Unclear(message=message):
+            raise UpstreamUnknown(f"{message} The call may have been billed, so its whole hold is booked; do not repeat it blindly.")
+
+
+def _milliseconds(time: timedelta) -> int:
+    return max(0, round(time.total_seconds() * 1000))

@@ -1,0 +1,206 @@
+"""Builds each client once for each function, when it is first needed, so that a cold start pays only for what it uses."""
+
+import base64
+import os
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tollgate.domain.money import from_usd
+from tollgate.domain.tenant import TenantSettings
+from tollgate.domain.window import ZoneFrom
+from tollgate.settings import Settings, read_settings
+from tollgate.usecases.know_settings import KnownSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
+    from tollgate.adapters.dynamodb_keys import DynamoDbKeys
+    from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
+    from tollgate.adapters.postgres import Postgres
+    from tollgate.adapters.price_book import FilePriceBook
+    from tollgate.adapters.tiktoken_counter import TiktokenCounter
+    from tollgate.ports import JobSource, JobStore, Poison, Schema, SpanStore
+    from tollgate.usecases.check_cost import CheckPorts
+    from tollgate.usecases.check_health import Ask
+    from tollgate.usecases.complete_chat import ChatPorts
+
+
+@cache
+def settings() -> Settings:
+    return read_settings()
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+@cache
+def dynamodb() -> Any:
+    from tollgate.adapters.dynamodb_client import new_client
+
+    return new_client()
+
+
+@cache
+def ledger() -> "DynamoDbLedger":
+    from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
+
+    return DynamoDbLedger(dynamodb(), settings().ledger_table)
+
+
+@cache
+def accounts() -> "DynamoDbAccounts":
+    from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
+
+    return DynamoDbAccounts(dynamodb(), settings().ledger_table)
+
+
+@cache
+def known_settings() -> KnownSettings:
+    return KnownSettings(accounts())
+
+
+@cache
+def keys() -> "DynamoDbKeys":
+    from tollgate.adapters.dynamodb_keys import DynamoDbKeys
+
+    return DynamoDbKeys(dynamodb(), settings().keys_table)
+
+
+@cache
+def prices() -> "FilePriceBook":
+    from tollgate.adapters.price_book import FilePriceBook
+
+    return FilePriceBook()
+
+
+@cache
+def counter() -> "TiktokenCounter":
+    from tollgate.adapters.tiktoken_counter import TiktokenCounter
+
+    return TiktokenCounter()
+
+
+def new_hold_key() -> str:
+    """Twelve characters straight from the operating system: no generator's state that a restored snapshot could repeat."""
+    return base64.urlsafe_b64encode(os.urandom(9)).decode()
+
+
+def new_key_id() -> str:
+    return base64.b32encode(os.urandom(8)).decode().rstrip("=").lower()[:12]
+
+
+def new_secret() -> str:
+    return base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
+
+
+def default_settings(tenant_id: str) -> TenantSettings:
+    """What a new tenant starts with: the environment's budgets, in UTC until it says otherwise."""
+    return TenantSettings(
+        tenant_id=tenant_id,
+        version=1,
+        zones=(ZoneFrom(month="1970-01", zone="UTC"),),
+        daily_limit=from_usd(settings().default_daily_budget),
+        monthly_limit=from_usd(settings().default_monthly_budget),
+        soft_cap=settings().budget_soft_cap,
+        cheaper_model=settings().cheaper_model,
+    )
+
+
+@cache
+def chat_ports() -> "ChatPorts":
+    from tollgate.adapters.openai_upstream import OpenAiUpstream
+    from tollgate.adapters.secrets import read_secret
+    from tollgate.usecases.complete_chat import ChatPorts
+
+    arn = settings().openai_api_key_secret_arn
+    upstream = OpenAiUpstream(settings().openai_base_url, lambda: read_secret(arn))
+    return ChatPorts(
+        ledger=ledger(), accounts=accounts(), prices=prices(), counter=counter(), upstream=upstream, clock=clock, new_key=new_hold_key
+    )
+
+
+def check_ports() -> "CheckPorts":
+    from tollgate.usecases.check_cost import CheckPorts
+
+    return CheckPorts(ledger=ledger(), accounts=accounts(), clock=clock, new_key=new_hold_key)
+
+
+def health_checks() -> "Mapping[str, Ask]":
+    """The span store is asked only where this function can reach it."""
+    checks: dict[str, Ask] = {"ledger": _ask_ledger}
+    if settings().database_url:
+        checks["spans"] = _ask_spans
+    return checks
+
+
+def _ask_ledger() -> "Mapping[str, Any]":
+    ledger().read_page("health-check", "1970-01")
+    return {}
+
+
+def _ask_spans() -> "Mapping[str, Any]":
+    spans().ping(timedelta(seconds=2))
+    return {}
+
+
+@cache
+def postgres() -> "Postgres":
+    from tollgate.adapters.postgres import Postgres, iam_token
+
+    url = settings().database_url
+    return Postgres(url, password=iam_token(url) if settings().database_iam_auth else None)
+
+
+@cache
+def spans() -> "SpanStore":
+    from tollgate.adapters.postgres_spans import PostgresSpans
+
+    return PostgresSpans(postgres())
+
+
+@cache
+def schema() -> "Schema":
+    from tollgate.adapters.postgres_schema import PostgresSchema
+
+    return PostgresSchema(postgres())
+
+
+@cache
+def poison() -> "Poison":
+    from tollgate.adapters.s3_poison import S3Poison
+
+    return S3Poison(os.environ.get("POISON_BUCKET", ""))
+
+
+@cache
+def job_source() -> "JobSource":
+    from tollgate.adapters.servicetitan_access import addresses_of, credentials_at
+    from tollgate.adapters.servicetitan_client import ServiceTitanClient
+    from tollgate.adapters.servicetitan_jobs import ServiceTitanJobs
+
+    addresses = addresses_of(
+        environment=settings().servicetitan_environment,
+        base_url=settings().servicetitan_base_url,
+        auth_url=settings().servicetitan_auth_url,
+    )
+    read_credentials = credentials_at(settings().servicetitan_secret_arn)
+    return ServiceTitanJobs(ServiceTitanClient(addresses, settings().servicetitan_tenant_id, read_credentials))
+
+
+@cache
+def job_store() -> "JobStore":
+    """Inside the private network."""
+    from tollgate.adapters.postgres_jobs import PostgresJobs
+
+    return PostgresJobs(postgres())
+
+
+@cache
+def remote_job_store() -> "JobStore":
+    """Outside of it, by way of a function inside."""
+    from tollgate.adapters.invoked_jobs import InvokedJobStore, lambda_invoke
+
+    return InvokedJobStore(lambda_invoke(settings().store_jobs_function))

@@ -1,0 +1,255 @@
+"""The functions around the span store, from their events to their answers."""
+
+import csv
+import importlib.util
+import json
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import boto3
+import psycopg
+import pytest
+from moto import mock_aws
+
+from tests.fakes.spans import NOON, a_record, a_span, placed
+from tollgate import wiring
+from tollgate.adapters.postgres_spans import PostgresSpans
+from tollgate.domain.money import NanoUsd
+from tollgate.domain.tenant import TenantSettings
+from tollgate.domain.window import ZoneFrom
+
+# A request without a metric of its own is no fault.
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+CONTEXT = SimpleNamespace(
+    aws_request_id="request-1",
+    function_name="f",
+    memory_limit_in_mb=256,
+    invoked_function_arn="arn",
+    function_version="1",
+)
+CACHED = ("settings", "postgres", "spans", "schema", "poison")
+
+
+class OneAccount:
+    def read(self, tenant_id: str) -> TenantSettings | None:
+        zones = (ZoneFrom(month="2026-01", zone="America/Chicago"),)
+        budget = {"daily_limit": NanoUsd(10**11), "monthly_limit": NanoUsd(2 * 10**12)}
+        return (
+            TenantSettings(tenant_id=tenant_id, version=1, zones=zones, **budget) if tenant_id == "acme-hvac" else None
+        )
+
+
+@pytest.fixture(autouse=True)
+def _wired(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    environment = {
+        "DATABASE_URL": database,
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "POISON_BUCKET": "unwritten",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(wiring, "accounts", OneAccount)
+    monkeypatch.setattr(wiring, "clock", lambda: NOON + timedelta(days=1))
+    for name in CACHED:
+        getattr(wiring, name).cache_clear()
+    yield
+    wiring.postgres().close()
+    for name in CACHED:
+        getattr(wiring, name).cache_clear()
+
+
+def load(folder: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        f"handler_of_{folder.replace('/', '_')}", FUNCTIONS / folder / "handler.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def get(path: str, *, role: str = "tenant", accept: str = "application/json", **parameters: str) -> dict[str, Any]:
+    facts = {"keyId": "k", "role": role} | ({"tenantId": "acme-hvac"} if role == "tenant" else {})
+    event = {
+        "httpMethod": "GET",
+        "path": path,
+        "resource": "/api/cost/summary/{tenantId}",
+        "headers": {"Accept": accept},
+        "body": None,
+        "multiValueHeaders": {"Accept": [accept]},
+        "queryStringParameters": parameters or None,
+        "isBase64Encoded": False,
+        "multiValueQueryStringParameters": {name: [value] for name, value in parameters.items()} or None,
+        "requestContext": {"requestId": "request-1", "authorizer": facts, "stage": "v"},
+        "pathParameters": None,
+    }
+    answer: dict[str, Any] = load("routes/summarize_cost").handle(event, CONTEXT)
+    return answer
+
+
+def test_the_summary_has_the_shape_of_the_api(spans: PostgresSpans) -> None:
+    spans.add(
+        [
+            placed(1, latency_ms=900, cached=200, reasoning=100, agent="booking-agent"),
+            placed(
+                2,
+                model="gpt-4o-mini",
+                downgrade_reason="soft_cap",
+                cost_nanousd=NanoUsd(412_001),
+                saved_nanousd=NanoUsd(5_000_000),
+            ),
+        ]
+    )
+
+    answer = get("/api/cost/summary/acme-hvac", **{"from": "2026-11-23", "to": "2026-11-23", "groupBy": "model"})
+
+    body = json.loads(answer["body"])
+    assert answer["statusCode"] == 200
+    assert body.pop("asOf") == "2026-11-24T18:00:00.000Z"
+    assert body.pop("forecast").keys() == {"monthEndUsd", "exhaustedOn", "method"}
+    series = body.pop("series")
+    assert len(series) == 24
+    assert series[12] == {"at": "2026-11-23T18:00:00Z", "costUsd": 0.007912001, "calls": 2}
+    dear = {
+        "costUsd": 0.0075,
+        "calls": 1,
+        "inputTokens": 1200,
+        "cachedInputTokens": 200,
+        "outputTokens": 500,
+        "reasoningTokens": 100,
+        "downgradedCalls": 0,
+        "savedByDowngradeUsd": 0,
+        "refusedCalls": None,
+    }
+    cheap = {
+        "costUsd": 0.000412001,
+        "calls": 1,
+        "inputTokens": 1000,
+        "cachedInputTokens": 0,
+        "outputTokens": 500,
+        "reasoningTokens": 0,
+        "downgradedCalls": 1,
+        "savedByDowngradeUsd": 0.005,
+        "refusedCalls": None,
+    }
+    assert body == {
+        "tenantId": "acme-hvac",
+        "from": "2026-11-23",
+        "to": "2026-11-23",
+        "timezone": "America/Chicago",
+        "groupBy": "model",
+        "totals": {
+            "costUsd": 0.007912001,
+            "calls": 2,
+            "inputTokens": 2200,
+            "cachedInputTokens": 200,
+            "outputTokens": 1000,
+            "reasoningTokens": 100,
+            "downgradedCalls": 1,
+            "savedByDowngradeUsd": 0.005,
+            "refusedCalls": None,
+        },
+        "groups": [{"key": "gpt-4o"} | dear, {"key": "gpt-4o-mini"} | cheap],
+        "latencyMs": {"p50": 900, "p95": 900},
+    }
+
+
+def test_a_spreadsheet_gets_exact_money_and_no_formula(spans: PostgresSpans) -> None:
+    spans.add(
+        [placed(1, agent='=HYPERLINK("x")', cost_nanousd=NanoUsd(1)), placed(2, cost_nanousd=NanoUsd(10**16 + 1))]
+    )
+
+    answer = get(
+        "/api/cost/summary/acme-hvac",
+        accept="text/csv",
+        **{"from": "2026-11-23", "to": "2026-11-23", "groupBy": "agent"},
+    )
+
+    rows = list(csv.DictReader(StringIO(answer["body"])))
+    assert answer["multiValueHeaders"]["Content-Type"] == ["text/csv; charset=utf-8"]
+    assert [(row["agent"], row["costUsd"]) for row in rows] == [
+        ("", "10000000.000000001"),
+        ('\'=HYPERLINK("x")', "0.000000001"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "role", "parameters", "status", "code"),
+    [
+        ("/api/cost/summary/blue-plumbing", "tenant", {}, 403, "forbidden"),
+        ("/api/cost/summary/blue-plumbing", "admin", {}, 404, "tenant_not_found"),
+        ("/api/cost/summary/acme-hvac", "admin", {}, 200, None),
+        ("/api/cost/summary/acme-hvac", "tenant", {"groupBy": "colour"}, 400, "invalid_request"),
+        ("/api/cost/summary/acme-hvac", "tenant", {"from": "yesterday"}, 400, "invalid_request"),
+    ],
+)
+def test_who_may_ask_what(path: str, role: str, parameters: dict[str, str], status: int, code: str | None) -> None:
+    answer = get(path, role=role, **parameters)
+
+    assert answer["statusCode"] == status
+    assert json.loads(answer["body"]).get("error", {}).get("code") == code
+
+
+def test_without_postgres_the_summary_is_unavailable_and_worth_another_try(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://tollgate@/nothing?host={tmp_path}")
+
+    answer = get("/api/cost/summary/acme-hvac")
+
+    assert answer["statusCode"] == 503
+    assert json.loads(answer["body"])["error"]["code"] == "spans_unavailable"
+
+
+@mock_aws
+def test_a_batch_is_written_and_its_broken_record_put_aside(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    boto3.client("s3").create_bucket(Bucket=os.environ["POISON_BUCKET"])
+    records = [a_record(a_span(), seq=1), a_record("broken", seq=2), a_record(a_span(), seq=3)]
+
+    answer = load("streams/write_spans").handle({"Records": records}, CONTEXT)
+
+    assert answer == {"batchItemFailures": []}
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT seq FROM spans ORDER BY seq").fetchall() == [(1,), (3,)]
+    kept = boto3.client("s3").list_objects_v2(Bucket="unwritten")["Contents"]
+    assert [entry["Key"] for entry in kept] == ["poison/acme-hvac/2026-11/0-2.json"]
+    metric = next(json.loads(line) for line in capsys.readouterr().out.splitlines() if "SpansWritten" in line)
+    assert (metric["SpansWritten"], metric["SpansPoisoned"]) == ([2.0], [1.0])
+    assert metric["SpanLag"] == [86_400_000.0]
+
+
+def test_a_batch_fails_where_postgres_is_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://tollgate@/nothing?host={tmp_path}")
+
+    with pytest.raises(Exception, match="Postgres cannot be reached"):
+        load("streams/write_spans").handle({"Records": [a_record(a_span(), seq=1)]}, CONTEXT)
+
+
+def test_the_schedule_rolls_up_and_a_range_can_be_asked_for(spans: PostgresSpans, database: str) -> None:
+    spans.add([placed(1)])
+    roll_up = load("schedules/roll_up_spend").handle
+
+    first = roll_up({}, CONTEXT)
+    again = roll_up({"from": "2026-11-23", "to": "2026-11-23"}, CONTEXT)
+
+    assert (first["hours"], again["hours"], again["until"]) == (1, 1, None)
+    assert first["until"] is not None
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT cost_nanousd FROM span_rollups").fetchall() == [(7_500_000,)]
+
+
+def test_the_migration_task_says_where_the_database_is() -> None:
+    answer = load("tasks/migrate_database").handle({}, CONTEXT)
+
+    assert answer["applied"] == []
+    assert answer["version"] >= 3
