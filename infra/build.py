@@ -98,14 +98,22 @@ def quiet_sam(directory: Path) -> dict[str, str]:
     """SAM's own settings: no telemetry, and no look-up of its newest version, which is made where the last was long ago."""
     settings = directory / "sam"
     settings.mkdir(parents=True, exist_ok=True)
-    (settings / "metadata.json").write_text('{"lastVersionCheck": 99999999999, "telemetryEnabled": false}', encoding="utf-8")
+    (settings / "metadata.json").write_text(
+        '{"lastVersionCheck": 99999999999, "telemetryEnabled": false}', encoding="utf-8"
+    )
     return {"__SAM_CLI_APP_DIR": str(settings), "SAM_CLI_TELEMETRY": "0"}
 
 
 def run_aside(command: list[str], *, environment: dict[str, str], output: IO[str] | None = None) -> None:
     """Runs a program that starts others, so that an interruption ends all of them."""
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=output,
+        stderr=output,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
     ) as process:
         try:
             code = process.wait()
@@ -125,7 +133,7 @@ def main() -> None:
     target = Target(runtime=chosen.runtime, architecture=chosen.architecture, directory=directory)
     with exclusive(target):
         build(target)
-    print(target.template.relative_to(ROOT))  # noqa: T201
+    print(target.template.relative_to(ROOT))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,12 @@ def main() -> None:
 
 
 def compile_group(
-    group: str, target: Path, *, constraint: Path | None = None, without: frozenset[str] = frozenset(), upgrade: bool = False
+    group: str,
+    target: Path,
+    *,
+    constraint: Path | None = None,
+    without: frozenset[str] = frozenset(),
+    upgrade: bool = False,
 ) -> None:
     command = ["uv", "pip", "compile", "--quiet", "--group", group, "--universal", "--python-version", "3.11"]
     # No header and no index lines: the same text on every machine and from every mirror.

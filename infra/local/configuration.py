@@ -96,7 +96,7 @@ class Configuration:
 
     def port(self, name: str, default: int) -> int:
         value = self.number(name, default)
-        if not 0 < value < 65536:  # noqa: PLR2004
+        if not 0 < value < 65536:
             raise StackError(f"{name} must be a port between 1 and 65535, not {value}.")
         return value
 

@@ -22,6 +22,9 @@ MARK = "TOLLGATE_LOCAL_STACK"
 # Enough to run programs; everything else is given by name, so that nothing of the person's reaches a function.
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "LOGNAME")
 
+# Kept, because nobody waits for them here, which Python takes for an oversight when they are forgotten.
+started: list[subprocess.Popen[bytes]] = []
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
@@ -42,7 +45,7 @@ def start(daemon: Daemon, state: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     # Between the start and the pid file an interruption would leave a program that nobody knows of.
-    with uninterrupted(), log.open("a", encoding="utf-8") as output:
+    with uninterrupted(), log.open("ab") as output:
         process = subprocess.Popen(
             daemon.command,
             cwd=ROOT if daemon.user_id is None else "/",
@@ -51,14 +54,13 @@ def start(daemon: Daemon, state: Path) -> None:
             stdout=output,
             stderr=output,
             start_new_session=True,
-            **as_user(daemon.user_id),
+            user=daemon.user_id,
+            group=daemon.user_id,
+            extra_groups=None if daemon.user_id is None else [],
         )
+        started.append(process)
         note = {"pid": process.pid, "created": psutil.Process(process.pid).create_time()}
         pid_file(state, daemon.name).write_text(json.dumps(note), encoding="utf-8")
-
-
-def as_user(user_id: int | None) -> dict[str, object]:
-    return {} if user_id is None else {"user": user_id, "group": user_id, "extra_groups": []}
 
 
 def wait_until_ready(daemon: Daemon, state: Path, *, within_s: float = 60) -> None:

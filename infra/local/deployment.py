@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CalledProcessError
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import boto3
 from botocore.config import Config
@@ -21,9 +21,6 @@ from infra.local.daemons import PASSED_ON, log_file, tail
 from infra.local.services import AWS_ENVIRONMENT
 from infra.local.servicetitan_server.access import APP_KEY
 from infra.local.servicetitan_server.shops import SHOPS
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
 
 STACK = "tollgate"
 STAGE = "local"
@@ -133,7 +130,11 @@ def sam_deploy(configuration: Configuration, template: Path, parameters: Mapping
     command += ["--parameter-overrides", *(f"{name}={quoted(value)}" for name, value in parameters.items())]
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     endpoint = {"AWS_ENDPOINT_URL": configuration.aws_endpoint_url, "SAM_CLI_POLL_DELAY": "1"}
-    run_aside(command, environment={**environment, **AWS_ENVIRONMENT, **endpoint, **quiet_sam(configuration.state)}, output=output)
+    run_aside(
+        command,
+        environment={**environment, **AWS_ENVIRONMENT, **endpoint, **quiet_sam(configuration.state)},
+        output=output,
+    )
 
 
 def quoted(value: str) -> str:
@@ -159,7 +160,9 @@ def apply_gateway_responses(configuration: Configuration, template: Path) -> Non
 
 def read_deployed(configuration: Configuration) -> Deployed:
     client = aws(configuration, "cloudformation")
-    outputs = {out["OutputKey"]: out["OutputValue"] for out in client.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]}
+    outputs = {
+        out["OutputKey"]: out["OutputValue"] for out in client.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
+    }
     resources = client.describe_stack_resources(StackName=STACK)["StackResources"]
     functions = {
         resource["LogicalResourceId"]: resource["PhysicalResourceId"]
@@ -183,7 +186,9 @@ def admin_key(configuration: Configuration, deployed: Deployed) -> str:
     file = configuration.state / "admin-key.json"
     if file.exists():
         made = json.loads(file.read_text(encoding="utf-8"))
-        stored = aws(configuration, "dynamodb").get_item(TableName=deployed.keys_table, Key={"pk": {"S": made["keyId"]}})
+        stored = aws(configuration, "dynamodb").get_item(
+            TableName=deployed.keys_table, Key={"pk": {"S": made["keyId"]}}
+        )
         if "Item" in stored:
             return str(made["key"])
     made = invoke(configuration, deployed.functions["CreateAdminKey"], {"name": "local"})
@@ -193,8 +198,7 @@ def admin_key(configuration: Configuration, deployed: Deployed) -> str:
 
 
 def invoke(configuration: Configuration, function: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    client: LambdaClient = aws(configuration, "lambda")
-    answer = client.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+    answer = aws(configuration, "lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
     text = answer["Payload"].read().decode()
     if "FunctionError" in answer:
         raise StackError(f"{function} failed: {text}")
@@ -207,6 +211,6 @@ def aws(configuration: Configuration, service: Any) -> Any:
         endpoint_url=configuration.aws_endpoint_url,
         region_name=REGION,
         aws_access_key_id="local",
-        aws_secret_access_key="local",
+        aws_secret_access_key="local",  # noqa: S106
         config=Config(retries={"total_max_attempts": 1}, read_timeout=320),
     )

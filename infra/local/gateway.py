@@ -41,7 +41,7 @@ class Gateway:
         self._crash_template = crash_template
         self._places = asyncio.Semaphore(in_flight_max)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=in_flight_max)
-        self._client = httpx.AsyncClient(timeout=httpx.Timeout(TIMEOUT_S), limits=limits, trust_env=False)
+        self.client = httpx.AsyncClient(timeout=httpx.Timeout(TIMEOUT_S), limits=limits, trust_env=False)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,7 +55,7 @@ class Gateway:
     async def _forward(self, scope: Message, body: bytes) -> Answer:
         try:
             # Not read through httpx's own decoding: the bytes and their content-encoding go on as they came.
-            response = await self._client.send(self._request(scope, body), stream=True)
+            response = await self.client.send(self._request(scope, body), stream=True)
             content = b"".join([chunk async for chunk in response.aiter_raw()])
         except httpx.HTTPError as error:
             print(f"ministack did not answer: {error!r}", flush=True)
@@ -69,7 +69,9 @@ class Gateway:
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
         target = httpx.URL(self._upstream)
         url = target.copy_with(raw_path=target.raw_path + scope["raw_path"] + query)
-        headers = [(name, value) for name, value in end_to_end(scope["headers"]) if name not in {b"host", b"content-length"}]
+        headers = [
+            (name, value) for name, value in end_to_end(scope["headers"]) if name not in {b"host", b"content-length"}
+        ]
         # As API Gateway does.
         headers.append((b"x-forwarded-for", (scope.get("client") or ("127.0.0.1",))[0].encode()))
         headers.append((b"x-forwarded-proto", b"http"))

@@ -19,7 +19,13 @@ NAME = "postgres"
 DATABASE = "tollgate"
 USER = "tollgate"
 # A crash of this machine may cost the local database; a crash of Postgres costs nothing. Each function holds a connection.
-OPTIONS = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "shared_buffers": "64MB", "timezone": "UTC"}
+OPTIONS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "300",
+    "shared_buffers": "64MB",
+    "timezone": "UTC",
+}
 
 
 def postgres(configuration: Configuration) -> Daemon:
@@ -47,7 +53,7 @@ def prepare(configuration: Configuration) -> None:
     home.mkdir(parents=True, exist_ok=True)
     give_away(home)
     if home.parent != configuration.state:
-        shutil.copytree(installed(), home / "install", dirs_exist_ok=True, symlinks=True)
+        copy_installed(home / "install")
     password_file(configuration.state).write_text(secrets.token_hex(16), encoding="utf-8")
     initialize(configuration.state, home)
 
@@ -58,7 +64,17 @@ def initialize(state: Path, home: Path) -> None:
     password.touch(mode=0o600)
     password.write_bytes(password_file(state).read_bytes())
     give_away(password)
-    words = ["--username", USER, "--auth", "scram-sha-256", "--pwfile", password, "--encoding", "UTF8", "--no-locale"]
+    words = [
+        "--username",
+        USER,
+        "--auth",
+        "scram-sha-256",
+        "--pwfile",
+        str(password),
+        "--encoding",
+        "UTF8",
+        "--no-locale",
+    ]
     made = subprocess.run(
         [binaries(home) / "initdb", "-D", home / "data", "--no-sync", "--no-instructions", *words],
         stdin=subprocess.DEVNULL,
@@ -128,8 +144,16 @@ def installed() -> Path:
     return Path(package.origin).parent / "pginstall18"
 
 
+def copy_installed(target: Path) -> None:
+    """Where the programs find them, their libraries stand beside the package."""
+    package = installed().parent
+    for folder in (installed(), package.with_name(f"{package.name}.libs")):
+        if folder.exists():
+            shutil.copytree(folder, target / folder.relative_to(package.parent), dirs_exist_ok=True, symlinks=True)
+
+
 def binaries(home: Path) -> Path:
-    copied = home / "install" / "bin"
+    copied = home / "install" / installed().relative_to(installed().parents[1]) / "bin"
     return copied if copied.exists() else installed() / "bin"
 
 

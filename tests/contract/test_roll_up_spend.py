@@ -1,18 +1,22 @@
 from collections import defaultdict
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from tests.fakes.spans import NOON, placed
 from tollgate.adapters.postgres import Postgres
 from tollgate.adapters.postgres_spans import PostgresSpans
+from tollgate.domain.errors import SpansUnavailable
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.place import PlacedSpan
-from tollgate.domain.rollup import CALLS, Stretch
+from tollgate.domain.rollup import CALLS, Stretch, TenantHour
 from tollgate.domain.span import Outcome
 from tollgate.usecases.roll_up_spend import roll_up_again, roll_up_new
 
@@ -59,9 +63,8 @@ def rolled_up(database: str) -> dict[tuple[Any, ...], tuple[int, ...]]:
 
 def run_at_once(database: str, times: int) -> None:
     def one(_: int) -> None:
-        postgres = Postgres(database)
-        roll_up_new(PostgresSpans(postgres), now=NOON)
-        postgres.close()
+        with closing(Postgres(database)) as postgres:
+            roll_up_new(PostgresSpans(postgres), now=NOON)
 
     with ThreadPoolExecutor(times) as pool:
         list(pool.map(one, range(times)))
@@ -137,6 +140,30 @@ def test_a_run_leaves_alone_what_has_not_been_touched_and_a_range_mends_it(spans
 
     assert mended.hours == 2
     assert rolled_up(database) == plain_sums([placed(1), placed(2, tenant_id="blue-plumbing", cost_nanousd=NanoUsd(9))])
+
+
+def test_a_backlog_is_worked_off_in_slices_and_one_that_breaks_off_goes_on_from_there(
+    spans: PostgresSpans, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backlog = [placed(day, day=f"{day:02}", at=NOON + timedelta(days=day - 23)) for day in range(1, 24)]
+    spans.add(backlog)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE spans SET inserted_at = now() - (23 - seq) * interval '1 day'")
+    summed: list[TenantHour] = []
+
+    def cut_short(hours: Sequence[TenantHour]) -> None:
+        summed.extend(hours)
+        if len(summed) == 10:
+            raise SpansUnavailable("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(spans, "sum_hours", cut_short)
+        with pytest.raises(SpansUnavailable):
+            roll_up_new(spans, now=NOON)
+    done = roll_up_new(spans, now=NOON)
+
+    assert done.hours == 23 - 9
+    assert set(rolled_up(database)) == set(plain_sums(backlog[9:]))
 
 
 def test_the_sums_of_dropped_spans_stay(spans: PostgresSpans, database: str) -> None:

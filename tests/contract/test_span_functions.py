@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import os
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
@@ -57,6 +58,8 @@ def _wired(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
+    # The folders of functions are packaged as they lie there.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(wiring, "accounts", OneAccount)
     monkeypatch.setattr(wiring, "clock", lambda: NOON + timedelta(days=1))
     for name in CACHED:

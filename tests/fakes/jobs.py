@@ -72,7 +72,8 @@ class MemoryJobs:
             old = rows.get(row.id)
             if old is None or row.modified_on is None or row.modified_on >= (old.modified_on or OLDEST):
                 rows[row.id] = row
-        caught_up_at = (known and known.caught_up_at) if page.has_more else at
+        before = known.caught_up_at if known else None
+        caught_up_at = before if page.has_more else at
         self.cursors[key] = Cursor(continue_from=page.continue_from, caught_up_at=caught_up_at)
         self.failures.pop(key, None)
         return True

@@ -356,7 +356,9 @@ def test_a_gateways_page_is_html(server: Server) -> None:
 def test_the_program_serves_on_its_ports_and_ends_when_told(farewell: signal.Signals) -> None:
     ports = {"SERVICETITAN_PORT": str(free_port()), "SERVICETITAN_AUTH_PORT": str(free_port())}
     command = [sys.executable, "-m", "infra.local.servicetitan_server"]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | ports, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | ports, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     try:
         for port in ports.values():
             wait_for(f"http://127.0.0.1:{port}/_local/health")

@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 
 from tests.fakes.jobs import NOON, a_booking, a_call, a_job, a_page
-from tollgate.domain.job import Cursor, Feed, newest_of
+from tollgate.domain.job import Cursor, Feed, FeedPage, newest_of
 from tollgate.domain.job_text import cursor_of, cursor_record, page_of, page_record
 
 LATER = NOON + timedelta(microseconds=1)
@@ -31,12 +31,14 @@ def test_of_two_rows_that_cannot_be_told_apart_by_time_the_later_counts(modified
         a_page(a_call(1, type=None), ends="next", feed=Feed.CALLS, unreadable=3),
     ],
 )
-def test_a_page_comes_out_of_its_text_as_it_went_in(page: object) -> None:
+def test_a_page_comes_out_of_its_text_as_it_went_in(page: FeedPage) -> None:
     assert page_of(page_record(page)) == page
 
 
 def test_a_cursor_comes_out_of_its_text_as_it_went_in() -> None:
-    assert cursor_of(cursor_record(Cursor(continue_from="x", caught_up_at=LATER))) == Cursor(continue_from="x", caught_up_at=LATER)
+    assert cursor_of(cursor_record(Cursor(continue_from="x", caught_up_at=LATER))) == Cursor(
+        continue_from="x", caught_up_at=LATER
+    )
     assert cursor_of(cursor_record(Cursor())) == Cursor()
 
 

@@ -139,9 +139,7 @@ def test_a_refused_client_is_asked_for_once() -> None:
     [
         (answers(429, {"title": "Slow down"}, **{"Retry-After": "7"}), 7.5),
         (
-            answers(
-                429, **{"Retry-After": "Mon, 23 Nov 2026 12:00:09 GMT", "Date": "Mon, 23 Nov 2026 12:00:00 GMT"}
-            ),
+            answers(429, **{"Retry-After": "Mon, 23 Nov 2026 12:00:09 GMT", "Date": "Mon, 23 Nov 2026 12:00:00 GMT"}),
             9.5,
         ),
         (answers(429, {"title": "Rate limit is exceeded. Try again in 4 seconds."}), 4.5),
@@ -192,7 +190,12 @@ def test_what_passes_is_tried_again_and_not_for_ever(reply: Reply) -> None:
 
 @pytest.mark.parametrize(
     ("status", "fault"),
-    [(400, SourceFault.INVALID), (403, SourceFault.FORBIDDEN), (404, SourceFault.UNAVAILABLE), (302, SourceFault.UNAVAILABLE)],
+    [
+        (400, SourceFault.INVALID),
+        (403, SourceFault.FORBIDDEN),
+        (404, SourceFault.UNAVAILABLE),
+        (302, SourceFault.UNAVAILABLE),
+    ],
 )
 def test_what_stays_is_not_tried_again(status: int, fault: SourceFault) -> None:
     there = There(replies=[answers(status, {"title": "No", "traceId": "00-abc"}, Location="https://evil.example/")])
@@ -256,13 +259,18 @@ def test_a_token_of_another_tenant_is_noticed_before_it_is_used() -> None:
     assert there.requests == []
 
 
-def test_no_secret_is_in_a_log_a_message_or_a_representation(caplog: pytest.LogCaptureFixture, capsys: object) -> None:
+def test_no_secret_is_in_a_log_a_message_or_a_representation(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
     caplog.set_level(logging.DEBUG)
-    said = [repr(CREDENTIALS), repr(There().client())]
-    for replies in ([answers(401), answers(401)], [answers(403)], [answers(400)], FLEETING[:3], [answers(429)] * 6):
-        said.append(str(There(replies=list(replies)).fails()))
+    refusals = [[answers(401)] * 2, [answers(403)], [answers(400)], FLEETING[:3], [answers(429)] * 6]
+    said = [
+        repr(CREDENTIALS),
+        repr(There().client()),
+        *(str(There(replies=replies[:]).fails()) for replies in refusals),
+    ]
     said.append(str(There(token_replies=[answers(400, {"error": "invalid_client"})]).fails()))
-    written = capsys.readouterr()  # type: ignore[attr-defined]
+    written = capsys.readouterr()
 
     text = " ".join([*said, caplog.text, written.out, written.err])
 

@@ -80,7 +80,16 @@ def test_money_comes_as_a_number_or_as_text(value: object, amount: str | None) -
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("PT1H2M3S", 3723), ("PT45.5S", 45), ("00:03:12", 192), ("1.00:00:01.5", 86401), ("59", 59), (61, 61), ("soon", None), (None, None)],
+    [
+        ("PT1H2M3S", 3723),
+        ("PT45.5S", 45),
+        ("00:03:12", 192),
+        ("1.00:00:01.5", 86401),
+        ("59", 59),
+        (61, 61),
+        ("soon", None),
+        (None, None),
+    ],
 )
 def test_a_duration_is_read_in_each_form_that_was_seen(value: object, seconds: int | None) -> None:
     call: Call = a_row(Feed.CALLS, duration=value)
@@ -89,7 +98,9 @@ def test_a_duration_is_read_in_each_form_that_was_seen(value: object, seconds: i
 
 
 def test_objects_come_as_their_ids() -> None:
-    call: Call = a_row(Feed.CALLS, job={"id": 7, "number": "7"}, agent={"id": 8, "name": "Ann"}, lead=None, type="New one")
+    call: Call = a_row(
+        Feed.CALLS, job={"id": 7, "number": "7"}, agent={"id": 8, "name": "Ann"}, lead=None, type="New one"
+    )
 
     assert (call.job_id, call.agent_id, call.lead_id, call.type) == (7, 8, None, "New one")
 
@@ -135,7 +146,9 @@ def test_a_row_without_sense_is_counted_and_holds_up_no_other(odd: object) -> No
     assert read.unreadable == 1
 
 
-@pytest.mark.parametrize("answer", [{}, {"data": [], "hasMore": False}, {"data": {}, "hasMore": False, "continueFrom": "x"}])
+@pytest.mark.parametrize(
+    "answer", [{}, {"data": [], "hasMore": False}, {"data": {}, "hasMore": False, "continueFrom": "x"}]
+)
 def test_a_page_of_another_form_is_a_failure_and_not_an_empty_page(answer: dict[str, Any]) -> None:
     with pytest.raises(JobSourceFailed, match="changed its form"):
         ServiceTitanJobs(Canned(**answer)).read_page(Feed.JOBS, "here", time_left=LONG)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.fakes.jobs import NOON, MemoryJobs, ScriptedSource, a_booking, a_call, a_job, a_page
 from tollgate.domain.errors import JobSourceFailed, JobStoreFailed
-from tollgate.domain.job import Cursor, Feed, SourceFault
+from tollgate.domain.job import Cursor, Feed, FeedPage, SourceFault
 from tollgate.usecases.sync_jobs import PAGE_TIME, FeedRun, FeedState, sync_jobs
 
 LONG = timedelta(minutes=4)
@@ -78,7 +78,10 @@ def test_no_page_is_begun_without_time_for_it_and_the_next_run_goes_on() -> None
 
 def test_a_feed_that_is_not_granted_is_noted_and_the_others_go_on() -> None:
     source = ScriptedSource(
-        {(Feed.CALLS, "day"): failed(SourceFault.FORBIDDEN), (Feed.BOOKINGS, "day"): a_page(a_booking(5), ends="b", feed=Feed.BOOKINGS)}
+        {
+            (Feed.CALLS, "day"): failed(SourceFault.FORBIDDEN),
+            (Feed.BOOKINGS, "day"): a_page(a_booking(5), ends="b", feed=Feed.BOOKINGS),
+        }
     )
     store = MemoryJobs()
 
@@ -142,14 +145,20 @@ def test_a_dead_place_in_the_middle_of_the_first_read_starts_that_again() -> Non
     assert (Feed.JOBS, "2025-10-23") in source.asked
 
 
-def test_a_source_that_refuses_every_place_is_not_asked_for_ever() -> None:
-    source = ScriptedSource({(Feed.JOBS, "day"): FIRST_JOBS, (Feed.JOBS, "jobs-1"): failed(SourceFault.INVALID)})
-    store = MemoryJobs()
+def test_a_source_that_refuses_its_own_places_is_not_asked_for_ever() -> None:
+    places = [f"jobs-{number}" for number in range(50)]
+    source = ScriptedSource({(Feed.JOBS, place): failed(SourceFault.INVALID) for place in places})
+    left = iter(places)
 
-    runs = run(source, store)
+    def give_another(feed: Feed) -> None:
+        source.script[Feed.JOBS, "day"] = a_page(a_job(1), ends=next(left), has_more=True)
+
+    source.before = give_another
+
+    runs = run(source, MemoryJobs())
 
     assert runs[Feed.JOBS].state is FeedState.FAILED
-    assert len([feed for feed, _ in source.asked if feed is Feed.JOBS]) <= 4
+    assert len([feed for feed, _ in source.asked if feed is Feed.JOBS]) == 4
 
 
 def test_a_feed_that_says_more_without_moving_on_fails() -> None:
@@ -163,7 +172,12 @@ def test_a_feed_that_says_more_without_moving_on_fails() -> None:
 def test_a_run_that_was_overtaken_leaves_the_feed_to_the_other() -> None:
     store = MemoryJobs()
     source = ScriptedSource({(Feed.JOBS, "day"): FIRST_JOBS})
-    source.before = lambda feed: feed is Feed.JOBS and store.cursors.update({("c", feed): Cursor(continue_from="theirs")})
+
+    def overtake(feed: Feed) -> None:
+        if feed is Feed.JOBS:
+            store.cursors["c", feed] = Cursor(continue_from="theirs")
+
+    source.before = overtake
 
     runs = run(source, store)
 
@@ -174,10 +188,10 @@ def test_a_run_that_was_overtaken_leaves_the_feed_to_the_other() -> None:
 
 def test_a_page_that_cannot_be_stored_fails_its_feed_alone() -> None:
     class Choosy(MemoryJobs):
-        def store_page(self, *args: object, **kwargs: object) -> bool:
-            if args[1].feed is Feed.CALLS:
+        def store_page(self, connection_id: str, page: FeedPage, *, previous: str | None, at: datetime) -> bool:
+            if page.feed is Feed.CALLS:
                 raise JobStoreFailed("too long a name")
-            return super().store_page(*args, **kwargs)
+            return super().store_page(connection_id, page, previous=previous, at=at)
 
     store = Choosy()
 

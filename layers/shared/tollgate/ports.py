@@ -177,7 +177,7 @@ class SpanStore(Protocol):
         """Those of the month of `first` and of the three after it, where they are missing."""
 
     def touched_hours(self) -> Touched:
-        """Hours with spans that arrived since shortly before the watermark: all hours where there is none yet."""
+        """The next slice: hours with spans that arrived since shortly before the watermark, or since the first of all."""
 
     def hours_within(self, stretch: Stretch) -> Sequence[TenantHour]:
         """Hours that overlap a stretch of time and have spans."""

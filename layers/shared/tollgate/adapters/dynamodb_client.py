@@ -5,7 +5,15 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+)
 
 # One attempt each: whether a try had an answer decides what a gate must do next, so the tries are ours to count (LEDGER.md, "Holding").
 CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1}, tcp_keepalive=True)
@@ -23,6 +31,8 @@ class Failure(StrEnum):
     BROKEN = "broken"
 
 
+# Our own mistakes, found before anything is sent: to try again would only hide them.
+OURS = (NoCredentialsError, NoRegionError, ParamValidationError)
 MEANINGS = {
     "ConditionalCheckFailedException": Failure.REFUSED,
     "TransactionConflictException": Failure.CONFLICT,
@@ -42,7 +52,7 @@ def failure_of(error: ClientError | BotoCoreError) -> Failure:
     if isinstance(error, (EndpointConnectionError, ConnectTimeoutError)):
         return Failure.NOT_SENT
     if not isinstance(error, ClientError):
-        return Failure.UNANSWERED
+        return Failure.BROKEN if isinstance(error, OURS) else Failure.UNANSWERED
     code = error.response.get("Error", {}).get("Code", "")
     if code == "TransactionCanceledException":
         return _cancelled(error)

@@ -112,7 +112,7 @@ def iam_token(url: str) -> Callable[[], str]:
         raise ValueError("DATABASE_URL needs sslmode=verify-full where DATABASE_IAM_AUTH is true")
 
     def mint() -> str:
-        import boto3  # noqa: PLC0415 - a third of a second that only AWS needs
+        import boto3  # a third of a second that only AWS needs
 
         host, port, user = str(parts["host"]), int(parts.get("port") or 5432), str(parts["user"])
         return str(boto3.client("rds").generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user))

@@ -12,7 +12,7 @@ from psycopg.rows import DictRow, TupleRow, dict_row
 from tollgate.adapters.postgres import Postgres, query
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.place import Gap, PageSpend, PlacedSpan
-from tollgate.domain.rollup import CALLS, NEVER_A_CALL, OVERLAP, Stretch, TenantHour, Touched, pages_around
+from tollgate.domain.rollup import CALLS, NEVER_A_CALL, OVERLAP, SLICE, Stretch, TenantHour, Touched, pages_around
 from tollgate.domain.summary import Group, Latency, Spend, SpendFound, SpendQuery
 from tollgate.ports import Added, SpansRefused
 
@@ -92,11 +92,10 @@ class PostgresSpans:
 
     def touched_hours(self) -> Touched:
         def work(connection: Connection[TupleRow]) -> Touched:
-            # The clock is read first: what arrives after that is found by this run or by the next.
             cursor = connection.cursor(row_factory=dict_row)
-            until = cursor.execute("SELECT now() AS until").fetchall()[0]["until"]
-            rows = cursor.execute(query("find_touched_hours"), {"overlap": OVERLAP}).fetchall()
-            return Touched(until=until, hours=_hours(rows))
+            arrived = cursor.execute(query("find_arrivals"), {"slice": SLICE}).fetchall()[0]
+            rows = cursor.execute(query("find_touched_hours"), arrived | {"overlap": OVERLAP}).fetchall()
+            return Touched(until=arrived["until"], is_last=arrived["is_last"], hours=_hours(rows))
 
         return self._postgres.run(work)
 

@@ -26,8 +26,8 @@ class S3Poison:
 
     def _client(self) -> "S3Client":
         if self._made is None:
-            import boto3  # noqa: PLC0415 - not on the cold start of a function that needs it for broken records only
-            from botocore.config import Config  # noqa: PLC0415
+            import boto3  # not on the cold start of a function that needs it for broken records only
+            from botocore.config import Config
 
             config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
             self._made = boto3.client("s3", config=config)

@@ -68,6 +68,9 @@ class ServiceTitanClient:
                 failures.append(error)
                 self._wait(failures, until)
 
+    def close(self) -> None:
+        self._http.close()
+
     def _get_once(self, url: str, query: Mapping[str, str], until: float) -> dict[str, Any]:
         credentials = self._read_credentials()
         token = self._fresh_token(credentials, until)
@@ -118,10 +121,9 @@ class ServiceTitanClient:
         alike = sum(failure.is_throttled == last.is_throttled for failure in failures)
         if alike >= (THROTTLED_TRIES_MAX if last.is_throttled else TRIES_MAX):
             raise JobSourceFailed(str(last), fault=SourceFault.UNAVAILABLE) from last
-        if last.wait_s is None:
-            wait = self._uniform(0.0, min(WAIT_SECONDS_MAX, 2.0**alike))
-        else:
-            wait = last.wait_s + self._uniform(0.0, 0.5)
+        # All that were refused together must not come back together.
+        jitter = 0.5 if last.wait_s is not None else min(WAIT_SECONDS_MAX, 2.0**alike)
+        wait = (last.wait_s or 0.0) + self._uniform(0.0, jitter)
         if self._clock() + wait >= until:
             raise JobSourceFailed(f"{last}, and no time is left to wait", fault=SourceFault.OUT_OF_TIME) from last
         self._sleep(wait)

@@ -70,12 +70,19 @@ class ServiceTitanHttp:
     """No proxies and no redirects: the secrets go to the addresses that were checked, and nowhere else."""
 
     def __init__(
-        self, *, clock: Callable[[], float], sleep: Callable[[float], None], transport: httpx.BaseTransport | None = None
+        self,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._client = httpx.Client(trust_env=False, follow_redirects=False, transport=transport)
         self._clock = clock
         self._sleep = sleep
         self._called_at: float | None = None
+
+    def close(self) -> None:
+        self._client.close()
 
     def send(self, request: httpx.Request, *, until: float) -> Answer:
         """Raises TryAgain, or JobSourceFailed when the time is over."""

@@ -7,7 +7,9 @@ from tollgate.domain.money import NanoUsd
 from tollgate.domain.outcome import Settlement
 from tollgate.domain.page import Hold
 from tollgate.domain.price import Price, cost_of
-from tollgate.domain.span import Attribution, Span
+from tollgate.domain.span import Attribution, Span, clipped
+
+TIER_BYTES_MAX = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +30,10 @@ def span_of(settlement: Settlement, hold: Hold, facts: CallFacts, at: datetime) 
     return Span(
         posting="settle", hold=hold.key, at=at, day=hold.day, outcome=settlement.outcome, cost_nanousd=settlement.cost, held_nanousd=hold.amount,
         saved_nanousd=_saved(settlement, hold, facts), model=hold.model, requested_model=facts.requested.model,
-        downgrade_reason=facts.downgrade_reason, service_tier=settlement.tier, uncached=usage.uncached, cached=usage.cached, written=usage.written,
+        downgrade_reason=facts.downgrade_reason, service_tier=clipped(settlement.tier, TIER_BYTES_MAX), uncached=usage.uncached, cached=usage.cached, written=usage.written,
         output=usage.output, reasoning=usage.reasoning, latency_ms=facts.latency_ms, upstream_ms=facts.upstream_ms, agent=labels.agent,
-        run_id=labels.run_id, job_id=labels.job_id, booking_id=labels.booking_id, call_id=labels.call_id, request_id=facts.request_id[:64],
-        upstream_id=facts.upstream_id[:64] if facts.upstream_id else None, error_code=settlement.error_code[:64] if settlement.error_code else None,
+        run_id=labels.run_id, job_id=labels.job_id, booking_id=labels.booking_id, call_id=labels.call_id, request_id=clipped(facts.request_id),
+        upstream_id=clipped(facts.upstream_id), error_code=clipped(settlement.error_code),
     )  # fmt: skip
 
 

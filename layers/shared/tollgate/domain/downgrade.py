@@ -43,6 +43,8 @@ def menu_of(asked: Offer, cheaper: Offer | None, count: Callable[[Offer], Bound]
 def next_offer(menu: Menu, tried: Offer, fault: Fault) -> Offer | None:
     """What is tried after a refusal; None where only the refusal is left. A later try never asks for more (LEDGER.md, "Holding")."""
     cheaper = replace(menu.cheaper, downgrade_reason=_why(fault)) if menu.cheaper and tried.price.model == menu.asked.price.model else None
+    if cheaper is not None and cheaper.amount >= tried.amount:
+        cheaper = replace(cheaper, bound=menu.count(cheaper), counted=True)
     if fault is Fault.SOFT_ZONE:
         return cheaper
     if fault not in MONEY_FAULTS:
@@ -51,8 +53,6 @@ def next_offer(menu: Menu, tried: Offer, fault: Fault) -> Offer | None:
         counted = replace(tried, bound=menu.count(tried), counted=True)
         if counted.amount < tried.amount or counted.bound.tokens < tried.bound.tokens:
             return counted
-    if cheaper is not None and cheaper.amount >= tried.amount:
-        cheaper = replace(cheaper, bound=menu.count(cheaper), counted=True)
     return cheaper if cheaper is not None and cheaper.amount < tried.amount else None
 
 

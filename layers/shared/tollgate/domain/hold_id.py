@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tollgate.domain.errors import RequestInvalid
 
-PATTERN = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))\.(0[1-9]|[12]\d|3[01])\.([A-Za-z0-9_-]{12})")
+PATTERN = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))\.(0[1-9]|[12]\d|3[01])\.([A-Za-z0-9_-]{12})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ NEVER_A_CALL = Deed.LATE
 
 # A span is stamped when its transaction begins and seen when that ends. No writer lives this long.
 OVERLAP = timedelta(minutes=15)
+# A backlog is worked off by so much of arrivals at a time, so that a run that is cut short has got somewhere.
+SLICE = timedelta(hours=6)
 HOURS_AT_ONCE = 500
 
 
@@ -27,9 +29,13 @@ class TenantHour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touched:
-    """The hours that have new spans; once all are summed, the watermark may move to `until` (the store's clock)."""
+    """The hours of the next slice of arrivals; once summed, the watermark may move to `until` (the store's clock).
+
+    `is_last`: there is no further slice.
+    """
 
     until: datetime
+    is_last: bool
     hours: tuple[TenantHour, ...]
 
 

@@ -50,13 +50,28 @@ def check_label(name: str, label: str | None) -> None:
     if label is None:
         return
     try:
-        size = len(label.encode())
+        size = _size_in_json(label)
     except UnicodeEncodeError as error:
         raise ValueError(f"{name} must be valid unicode") from error
     if not 0 < size <= LABEL_BYTES_MAX:
-        raise ValueError(f"{name} must have 1 to {LABEL_BYTES_MAX} bytes")
+        raise ValueError(f"{name} must have 1 to {LABEL_BYTES_MAX} bytes, of which a quote or backslash takes two")
     if not label.isprintable():
         raise ValueError(f"{name} must not hold control characters")
+
+
+def clipped(words: object, bytes_max: int = LABEL_BYTES_MAX) -> str | None:
+    """As much as fits a span of what somebody else named: a span that does not fit could never be posted."""
+    if words is None:
+        return None
+    kept = "".join(letter for letter in str(words)[:bytes_max] if letter.isprintable())
+    while _size_in_json(kept) > bytes_max:
+        kept = kept[:-1]
+    return kept or None
+
+
+def _size_in_json(text: str) -> int:
+    """Bytes between the quotes: one that is escaped takes two."""
+    return len(json.dumps(text, ensure_ascii=False).encode()) - 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from tollgate.domain.hold_id import HoldId
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.page import HoldKind, Page
 from tollgate.domain.posting import Posting, record_cost, settle_hold
-from tollgate.domain.span import Attribution, Outcome, Span
+from tollgate.domain.span import Attribution, Outcome, Span, clipped
 from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.usage import Usage
 from tollgate.domain.window import Window, window_at
@@ -117,5 +117,5 @@ def _span(spent: Spent, at: datetime, *, day: str, key: str, posting: str, held:
         posting=posting, hold=key, at=at, day=day, outcome=spent.outcome, cost_nanousd=spent.cost, held_nanousd=held, model=spent.model,
         requested_model=spent.model, uncached=usage.uncached, cached=usage.cached, written=usage.written, output=usage.output,
         reasoning=usage.reasoning, agent=labels.agent, run_id=labels.run_id, job_id=labels.job_id, booking_id=labels.booking_id,
-        call_id=labels.call_id, request_id=spent.request_id[:64],
+        call_id=labels.call_id, request_id=clipped(spent.request_id),
     )  # fmt: skip

@@ -20,12 +20,16 @@ class RolledUp:
 
 
 def roll_up_new(spans: SpanStore, *, now: datetime) -> RolledUp:
-    """Also makes the coming months' partitions. Raises SpansUnavailable; the watermark moves when all is summed."""
+    """Also makes the coming months' partitions. Raises SpansUnavailable; the watermark says how far it came then."""
     spans.make_partitions(now.date())
-    touched = spans.touched_hours()
-    _sum_all(touched.hours, spans)
-    spans.move_watermark(touched.until)
-    return RolledUp(hours=len(touched.hours), until=touched.until)
+    hours = 0
+    while True:
+        touched = spans.touched_hours()
+        _sum_all(touched.hours, spans)
+        spans.move_watermark(touched.until)
+        hours += len(touched.hours)
+        if touched.is_last:
+            return RolledUp(hours=hours, until=touched.until)
 
 
 def roll_up_again(spans: SpanStore, stretch: Stretch) -> RolledUp:

@@ -1,6 +1,4 @@
 SELECT DISTINCT tenant_id, date_trunc('hour', at, 'UTC') AS hour
 FROM spans
-WHERE inserted_at >= coalesce(
-    (SELECT rolled_up_to FROM rollup_watermarks WHERE rollup = 'span_rollups') - %(overlap)s::interval, '-infinity'
-)
+WHERE inserted_at >= %(since)s::timestamptz - %(overlap)s::interval AND inserted_at < %(until)s
 ORDER BY hour, tenant_id

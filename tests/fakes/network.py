@@ -1,0 +1,160 @@
+"""A network that fails by a script: answers that are lost, writes that land late or never, gates that die on the way."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
+
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from tests.fakes.memory_ledger import MemoryTable, NoAnswer, NotCarriedOut
+
+T = TypeVar("T")
+
+# A signed request is refused after fifteen minutes at the most, so nothing lands later than that.
+SIGNED_FOR = timedelta(minutes=15)
+
+
+class Fate(StrEnum):
+    """What becomes of one request."""
+
+    ANSWERED = "answered"
+    LOST = "carried out, its answer lost"
+    LATE = "timed out, still on its way"
+    VANISHED = "timed out, never lands"
+    BUSY = "throttled, in conflict or not sent"
+    DEATH = "the gate dies before it sends this"
+    DEATH_SENT = "the gate dies, this is on its way"
+    DEATH_DONE = "the gate dies after this was carried out"
+
+
+DEATHS = frozenset({Fate.DEATH, Fate.DEATH_SENT, Fate.DEATH_DONE})
+
+
+class Killed(BaseException):
+    """The process is gone: no `except` and no `finally` of the code under test may answer this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happens in the world before one request, and what becomes of that."""
+
+    fate: Fate = Fate.ANSWERED
+    before: Callable[[], None] | None = None
+
+
+@dataclass(slots=True)
+class Delayed:
+    send: Callable[[], object]
+    sent_at: datetime
+
+
+class Network:
+    """`after_write` is told of each write that took effect or was refused: once, and when it was sent."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._script: deque[Step] = deque()
+        self.delayed: list[Delayed] = []
+        self.after_write: Callable[[datetime], None] = lambda sent_at: None
+        self.last_failed = False
+        self.failures = 0
+
+    def play(self, steps: Iterable[Step]) -> None:
+        self._script = deque(steps)
+
+    def still(self) -> deque[Step]:
+        """Ends the script, and returns what was left of it."""
+        left, self._script = self._script, deque()
+        return left
+
+    def send(self, request: Callable[[], T], *, writes: bool) -> T:
+        step = self._script.popleft() if self._script else Step()
+        if step.before is not None:
+            left = self.still()
+            step.before()
+            self._script = left
+        fate = step.fate
+        self.last_failed = fate is not Fate.ANSWERED
+        self.failures += self.last_failed
+        if fate in (Fate.LATE, Fate.DEATH_SENT) and writes:
+            self.delayed.append(Delayed(request, self._clock()))
+        if fate in (Fate.LOST, Fate.DEATH_DONE) and writes:
+            self._swallow(request, self._clock())
+        if fate in DEATHS:
+            raise Killed
+        if fate is Fate.BUSY:
+            raise NotCarriedOut
+        if fate is not Fate.ANSWERED:
+            raise NoAnswer
+        try:
+            return request()
+        finally:
+            if writes:
+                self.after_write(self._clock())
+
+    def land(self, index: int = 0) -> None:
+        """One write that is on its way arrives; its answer is heard by nobody."""
+        if self.delayed:
+            late = self.delayed.pop(index % len(self.delayed))
+            if self._clock() - late.sent_at < SIGNED_FOR:
+                self._swallow(late.send, late.sent_at)
+
+    def land_all(self) -> None:
+        while self.delayed:
+            self.land()
+
+    def _swallow(self, request: Callable[[], object], sent_at: datetime) -> None:
+        try:
+            request()
+        except ClientError:
+            pass
+        finally:
+            self.after_write(sent_at)
+
+
+class MemoryCarry:
+    """The network before a table in memory."""
+
+    def __init__(self, network: Network, table: MemoryTable) -> None:
+        self._network = network
+        self._table = table
+
+    def __call__(self, request: Callable[[MemoryTable], T], *, writes: bool = True) -> T:
+        return self._network.send(lambda: request(self._table), writes=writes)
+
+
+class FaultyClient:
+    """The network before a DynamoDB client, with botocore's own errors."""
+
+    WRITES = frozenset({"update_item", "transact_write_items", "put_item"})
+    READS = frozenset({"get_item"})
+
+    def __init__(self, client: object, network: Network) -> None:
+        self._client = client
+        self._network = network
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        method = getattr(self._client, name)
+        if name not in self.WRITES | self.READS:
+            return method  # type: ignore[no-any-return]
+
+        def call(**arguments: object) -> object:
+            try:
+                return self._network.send(lambda: method(**arguments), writes=name in self.WRITES)
+            except NoAnswer:
+                raise ReadTimeoutError(endpoint_url="dynamodb") from None
+            except NotCarriedOut:
+                raise _busy(name, self._network) from None
+
+        return call
+
+
+def _busy(name: str, network: Network) -> Exception:
+    """Each of the three ways in turn, so that every one of them is met."""
+    if network.failures % 3 == 0:
+        return EndpointConnectionError(endpoint_url="dynamodb")
+    code = "ThrottlingException" if network.failures % 3 == 1 else "TransactionConflictException"
+    return ClientError({"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 400}}, name)

@@ -1,0 +1,192 @@
+"""Each route, with good input and bad."""
+
+import pytest
+
+from tests.system.tollgate_client import Stack, Tenant, Tollgate, eventually, nano, new_tenant
+
+
+def test_health_needs_no_key_and_looks_deep_when_asked(stack: Stack) -> None:
+    anyone = Tollgate(stack, "nothing")
+
+    assert anyone.get("/api/health").json()["status"] == "ok"
+    deep = anyone.get("/api/health", deep="true")
+    assert deep.status_code == 200, deep.text
+    assert {name: check["status"] for name, check in deep.json()["checks"].items()} == {"ledger": "ok", "spans": "ok"}
+
+
+def test_a_budget_is_made_read_and_changed_by_its_version(admin: Tollgate, tenant: Tenant) -> None:
+    path = f"/api/cost/budget/{tenant.tenant_id}"
+
+    changed = admin.put(path, {"softCap": 0.5, "monthly_budget_usd": 90, "agents": {"booking-agent": {"dailyBudgetUsd": 2}}}, **{"If-Match": '"1"'})
+    stale = admin.put(path, {"softCap": 0.6}, **{"If-Match": '"1"'})
+
+    assert changed.status_code == 200, changed.text
+    assert changed.headers["etag"] == '"2"'
+    assert stale.status_code == 412
+    seen = tenant.budget()
+    assert (seen["version"], seen["softCap"], seen["monthly"]["limitUsd"]) == (2, 0.5, 90)
+    assert seen["settings"]["agents"] == {"booking-agent": {"dailyBudgetUsd": 2}}
+
+
+def test_lowering_a_limit_under_what_is_spent_refuses_the_next_call(admin: Tollgate, tenant: Tenant) -> None:
+    assert tenant.chat("What is on the board for today?").status_code == 200
+
+    admin.put(f"/api/cost/budget/{tenant.tenant_id}", {"dailyBudgetUsd": 0.000001})
+
+    refused = tenant.chat("And for tomorrow?")
+    assert refused.status_code == 429
+    assert refused.headers["x-tollgate-refusal-reason"] == "daily_budget"
+    assert tenant.budget()["state"] == "exhausted"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"dailyBudgetUsdd": 5},
+        {"dailyBudgetUsd": -1},
+        {"dailyBudgetUsd": "many"},
+        {"dailyBudgetUsd": None},
+        {"timezone": "Mars/Olympus"},
+        {"softCap": 2},
+        {"maxInFlight": 100000},
+        {"mode": "yolo"},
+        {"agents": {"": {"dailyBudgetUsd": 1}}},
+        {"agents": {"a": {}}},
+        [],
+        "text",
+    ],
+)
+def test_a_budget_that_makes_no_sense_is_refused_by_name(admin: Tollgate, tenant: Tenant, body: object) -> None:
+    answer = admin.put(f"/api/cost/budget/{tenant.tenant_id}", body)
+
+    assert answer.status_code == 400, answer.text
+    error = answer.json()["error"]
+    assert error["code"] == "invalid_request"
+    assert error["message"]
+    assert tenant.budget()["version"] == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[1]", b'{"messages": NaN}', b'"\xff"', b'{"messages": [{"role": "user", "content": "\\ud800"}]}'])
+def test_a_body_that_is_not_a_request_gets_a_clear_400(tenant: Tenant, content: bytes) -> None:
+    for path in ("/v1/chat/completions", "/api/chat", "/api/cost/check", "/api/cost/record"):
+        answer = tenant.api.send("POST", path, content)
+
+        assert answer.status_code == 400, f"{path}: {answer.text}"
+        assert answer.json()["error"]["message"]
+
+
+def test_what_cannot_be_bounded_or_priced_is_refused_with_a_reason(tenant: Tenant) -> None:
+    unknown_field = tenant.chat("Hello", frobnicate=True)
+    unknown_model = tenant.api.post("/v1/chat/completions", {"model": "gpt-99", "messages": [{"role": "user", "content": "Hello"}]})
+    too_much = tenant.chat("Hello", max_tokens=1_000_000)
+
+    assert (unknown_field.status_code, unknown_field.json()["error"]["code"]) == (400, "not_bounded")
+    assert "frobnicate" in unknown_field.json()["error"]["message"]
+    assert (unknown_model.status_code, unknown_model.json()["error"]["code"]) == (400, "model_not_priced")
+    assert (too_much.status_code, too_much.json()["error"]["code"]) == (400, "invalid_request")
+    assert tenant.budget()["daily"]["spentUsd"] == 0
+
+
+def test_a_tenant_key_sees_its_own_tenant_alone(admin: Tollgate, stack: Stack, tenant: Tenant) -> None:
+    other = new_tenant(admin, stack, dailyBudgetUsd=1)
+    refused = [
+        tenant.api.get(f"/api/cost/budget/{other.tenant_id}"),
+        tenant.api.get("/api/cost/budget/no-such-tenant"),
+        tenant.api.get(f"/api/cost/summary/{other.tenant_id}"),
+        tenant.api.post("/api/chat", {"tenantId": other.tenant_id, "messages": [{"role": "user", "content": "Hello"}]}),
+        tenant.api.post("/api/cost/check", {"tenantId": other.tenant_id, "model": "gpt-4o", "inputTokens": 5}),
+        tenant.api.post("/api/cost/record", {"tenantId": other.tenant_id, "recordId": "x", "costUsd": 1}),
+        tenant.api.put(f"/api/cost/budget/{tenant.tenant_id}", {"dailyBudgetUsd": 1000}),
+        tenant.api.post("/api/keys", {"role": "admin", "name": "mine"}),
+        tenant.api.get("/api/keys"),
+    ]
+
+    assert [answer.status_code for answer in refused] == [403] * len(refused)
+    assert all(answer.json()["error"]["code"] == "forbidden" for answer in refused)
+    assert other.budget()["monthly"]["spentUsd"] == 0
+
+
+@pytest.mark.parametrize("key", ["nope", "tg_aaaaaaaaaaaa_" + "A" * 43, "tg_aaaaaaaaaaaa_short", "a.b.c"])
+def test_a_key_that_is_not_ours_gets_a_401(stack: Stack, key: str) -> None:
+    stranger = Tollgate(stack, key)
+
+    answer = stranger.get("/api/cost/budget/any-tenant")
+
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == "invalid_api_key"
+
+
+def test_a_revoked_key_is_refused_within_the_authorizers_minute(admin: Tollgate, stack: Stack, tenant: Tenant) -> None:
+    made = admin.post("/api/keys", {"tenantId": tenant.tenant_id, "role": "tenant", "name": "short-lived"}).json()
+    listed = admin.get("/api/keys").json()["keys"]
+    assert made["keyId"] in [key["keyId"] for key in listed]
+    assert all(made["key"] not in str(key) for key in listed)
+
+    assert admin.delete(f"/api/keys/{made['keyId']}").status_code == 204
+
+    assert admin.delete(f"/api/keys/{made['keyId']}").status_code == 404
+    assert Tollgate(stack, made["key"]).get(f"/api/cost/budget/{tenant.tenant_id}").status_code == 401
+
+
+def test_a_check_holds_and_its_record_settles_once(tenant: Tenant) -> None:
+    asked = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Book a tune-up"}], "maxOutputTokens": 100, "hold": True}
+    checked = tenant.api.post("/api/cost/check", asked)
+    assert checked.status_code == 200, checked.text
+    verdict = checked.json()
+    assert verdict["decision"] == "allow"
+    assert tenant.budget()["daily"]["heldUsd"] == verdict["hold"]["amountUsd"]
+    record = {"holdId": verdict["hold"]["id"], "model": "gpt-4o", "usage": {"prompt_tokens": 12, "completion_tokens": 20, "total_tokens": 32}}
+
+    first = tenant.api.post("/api/cost/record", record)
+    again = tenant.api.post("/api/cost/record", record)
+    other = tenant.api.post("/api/cost/record", record | {"usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}})
+
+    cost = 12 * 2_500 + 20 * 10_000
+    assert (first.status_code, nano(first.json()["costUsd"]), first.json()["recorded"]) == (201, cost, True)
+    assert (again.status_code, nano(again.json()["costUsd"]), again.json()["recorded"]) == (200, cost, False)
+    assert (other.status_code, other.json()["error"]["code"]) == (409, "record_conflict")
+    daily = tenant.budget()["daily"]
+    assert (nano(daily["spentUsd"]), daily["heldUsd"]) == (cost, 0)
+
+
+def test_a_check_that_does_not_fit_is_denied_with_a_reason(admin: Tollgate, stack: Stack) -> None:
+    poor = new_tenant(admin, stack, dailyBudgetUsd=0.000001)
+
+    denied = poor.api.post("/api/cost/check", {"model": "gpt-4o", "inputTokens": 500, "hold": True})
+
+    assert denied.status_code == 200
+    body = denied.json()
+    assert (body["decision"], body["reason"]) == ("deny", "daily_budget")
+    assert body["retryAfterSeconds"] > 0
+    assert "hold" not in body
+
+
+def test_money_spent_elsewhere_is_recorded_once_by_its_id(tenant: Tenant) -> None:
+    record = {"recordId": "invoice-2026-77", "costUsd": 0.25, "metadata": {"agent": "voice-agent"}}
+
+    answers = [tenant.api.post("/api/cost/record", record) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [201, 200, 200]
+    assert tenant.budget()["daily"]["spentUsd"] == 0.25
+
+
+def test_a_calls_own_hold_cannot_be_recorded_from_outside(tenant: Tenant) -> None:
+    hold_id = tenant.chat("Hello").headers["x-tollgate-hold-id"]
+    spent = tenant.budget()["daily"]["spentUsd"]
+
+    tenant.api.post("/api/cost/record", {"holdId": hold_id, "costUsd": 0})
+
+    assert tenant.budget()["daily"]["spentUsd"] == spent
+
+
+def test_the_summary_tells_where_the_money_went(tenant: Tenant) -> None:
+    costs = [tenant.api.post("/api/chat", {"messages": [{"role": "user", "content": "Hello"}], "metadata": {"agent": name}}).json()["costUsd"] for name in ("a", "b", "a")]
+
+    summary = eventually(
+        lambda: tenant.api.get(f"/api/cost/summary/{tenant.tenant_id}", groupBy="agent").json(),
+        until=lambda body: body.get("totals", {}).get("calls") == 3,
+        seconds=60,
+    )
+
+    assert nano(summary["totals"]["costUsd"]) == sum(map(nano, costs))
+    assert {group["key"]: group["calls"] for group in summary["groups"]} == {"a": 2, "b": 1}
