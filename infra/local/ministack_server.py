@@ -1,15 +1,24 @@
-"""ministack, with what it forgets over a restart: the records that a table's stream still owes to its readers.
+"""ministack, mended in two places.
 
-Without it spans that were not in Postgres yet would be lost by `make down`, and the reader, whose place in the stream is
-kept, would wait for a stream that starts again from nothing to catch up with it.
+It forgets over a restart what a table's stream still owes to its readers: spans that were not in Postgres yet would be lost
+by `make down`, and the reader, whose place in the stream is kept, would wait for a new stream to catch up with the old one.
+
+It unpacks every layer anew for each function's process: seven thousand files for one that imports the SDK.
 """
 
+import hashlib
 import os
+import tempfile
+import threading
+import zipfile
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from ministack import app
+from ministack.core import lambda_runtime
 from ministack.services import dynamodb, lambda_svc
 
 # There while ministack runs, and taken away when it has written everything down.
@@ -23,7 +32,24 @@ def main() -> None:
     dynamodb.get_state = with_streams(dynamodb.get_state)
     dynamodb.load_persisted_state = restoring_streams(dynamodb.load_persisted_state)
     app.save_all = then_remove(marker, app.save_all)
+    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": UnpackedOnce})
     app.main()
+
+
+class UnpackedOnce(zipfile.ZipFile):
+    """Unpacks an archive the first time, and links to that from then on: read-only for all, as Lambda's /opt is."""
+
+    locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
+        assert self.filename is not None
+        digest = hashlib.sha256(Path(self.filename).read_bytes()).hexdigest()
+        shared = Path(tempfile.gettempdir()) / "unpacked" / digest
+        with self.locks[digest]:
+            if not shared.exists():
+                super().extractall(shared, members, pwd)
+        Path(path).rmdir()
+        Path(path).symlink_to(shared)
 
 
 def with_streams(get_state: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:

@@ -13,7 +13,18 @@ from typing import Any
 import pytest
 
 from tests.fakes.ledger_desk import MONTHS, Desk, nano
-from tests.fakes.ledger_world import DAY, MONTH, NOON, UTC_ALWAYS, a_hold, a_span, a_tenant, a_tomb, books_in_dynamodb, books_in_memory
+from tests.fakes.ledger_world import (
+    DAY,
+    MONTH,
+    NOON,
+    UTC_ALWAYS,
+    a_hold,
+    a_span,
+    a_tenant,
+    a_tomb,
+    books_in_dynamodb,
+    books_in_memory,
+)
 from tests.fakes.memory_ledger import MemoryTable
 from tests.fakes.moto_dynamodb import dynamodb_client
 from tollgate.adapters.page_item import closed_value, page_key

@@ -8,16 +8,28 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from tests.system.tollgate_client import Stack, Tenant, Tollgate, new_tenant
 
 ROOT = Path(__file__).parents[2]
-PORTS = ("TOLLGATE_PORT", "MINISTACK_PORT", "POSTGRES_PORT", "OPENAI_PORT", "SERVICETITAN_PORT", "SERVICETITAN_AUTH_PORT")
+PORTS = (
+    "TOLLGATE_PORT",
+    "MINISTACK_PORT",
+    "POSTGRES_PORT",
+    "OPENAI_PORT",
+    "SERVICETITAN_PORT",
+    "SERVICETITAN_AUTH_PORT",
+)
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     state = tmp_path_factory.mktemp("stack")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "SERVICETITAN_", "HELICONE_"))}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OPENAI_", "SERVICETITAN_", "HELICONE_"))
+    }
     environment |= {"TOLLGATE_STATE_DIR": str(state)} | dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
     with ExitStack() as closing:
         run = Stack(root=ROOT, state=state, environment=environment, closing=closing)

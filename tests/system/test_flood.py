@@ -10,7 +10,9 @@ CALLS = 200
 BUDGET_USD = 0.05
 
 
-def test_two_hundred_calls_at_once_never_cost_more_than_the_budget(admin: Tollgate, stack: Stack, local_openai: httpx.Client) -> None:
+def test_two_hundred_calls_at_once_never_cost_more_than_the_budget(
+    admin: Tollgate, stack: Stack, local_openai: httpx.Client
+) -> None:
     # One call holds about $0.0035 at the worst, so all of them together would take fourteen times the budget.
     shop = new_tenant(admin, stack, dailyBudgetUsd=BUDGET_USD, requestsPerMinute=1000, maxInFlight=50)
     text = f"{shop.tenant_id} [[local: outputTokens=worst latency=0.1]] List every open job in the north zone."

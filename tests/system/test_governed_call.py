@@ -34,7 +34,9 @@ def test_a_span_of_the_call_reaches_postgres_through_the_stream(tenant: Tenant) 
     rows = eventually(tenant.spans, until=bool, seconds=60)
 
     assert rows == [(1, "ok", nano(answer["costUsd"]))]
-    labels = tenant.stack.rows("SELECT agent, job_id, run_id, requested_model FROM spans WHERE tenant_id = %s", tenant.tenant_id)
+    labels = tenant.stack.rows(
+        "SELECT agent_name, job_id, run_id, request_model FROM spans WHERE tenant_id = %s", tenant.tenant_id
+    )
     assert labels == [("dispatch-agent", "job-7", "run-1", "gpt-4o")]
 
 

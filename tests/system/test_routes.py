@@ -17,7 +17,11 @@ def test_health_needs_no_key_and_looks_deep_when_asked(stack: Stack) -> None:
 def test_a_budget_is_made_read_and_changed_by_its_version(admin: Tollgate, tenant: Tenant) -> None:
     path = f"/api/cost/budget/{tenant.tenant_id}"
 
-    changed = admin.put(path, {"softCap": 0.5, "monthly_budget_usd": 90, "agents": {"booking-agent": {"dailyBudgetUsd": 2}}}, **{"If-Match": '"1"'})
+    changed = admin.put(
+        path,
+        {"softCap": 0.5, "monthly_budget_usd": 90, "agents": {"booking-agent": {"dailyBudgetUsd": 2}}},
+        **{"If-Match": '"1"'},
+    )
     stale = admin.put(path, {"softCap": 0.6}, **{"If-Match": '"1"'})
 
     assert changed.status_code == 200, changed.text
@@ -66,7 +70,18 @@ def test_a_budget_that_makes_no_sense_is_refused_by_name(admin: Tollgate, tenant
     assert tenant.budget()["version"] == 1
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[1]", b'{"messages": NaN}', b'"\xff"', b'{"messages": [{"role": "user", "content": "\\ud800"}]}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[1]",
+        b'{"messages": NaN}',
+        b'"\xff"',
+        b'{"messages": [{"role": "user", "content": "\\ud800"}]}',
+    ],
+)
 def test_a_body_that_is_not_a_request_gets_a_clear_400(tenant: Tenant, content: bytes) -> None:
     for path in ("/v1/chat/completions", "/api/chat", "/api/cost/check", "/api/cost/record"):
         answer = tenant.api.send("POST", path, content)
@@ -77,7 +92,9 @@ def test_a_body_that_is_not_a_request_gets_a_clear_400(tenant: Tenant, content: 
 
 def test_what_cannot_be_bounded_or_priced_is_refused_with_a_reason(tenant: Tenant) -> None:
     unknown_field = tenant.chat("Hello", frobnicate=True)
-    unknown_model = tenant.api.post("/v1/chat/completions", {"model": "gpt-99", "messages": [{"role": "user", "content": "Hello"}]})
+    unknown_model = tenant.api.post(
+        "/v1/chat/completions", {"model": "gpt-99", "messages": [{"role": "user", "content": "Hello"}]}
+    )
     too_much = tenant.chat("Hello", max_tokens=1_000_000)
 
     assert (unknown_field.status_code, unknown_field.json()["error"]["code"]) == (400, "not_bounded")
@@ -129,17 +146,28 @@ def test_a_revoked_key_is_refused_within_the_authorizers_minute(admin: Tollgate,
 
 
 def test_a_check_holds_and_its_record_settles_once(tenant: Tenant) -> None:
-    asked = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Book a tune-up"}], "maxOutputTokens": 100, "hold": True}
+    asked = {
+        "model": "gpt-4o",
+        "messages": [{"role": "user", "content": "Book a tune-up"}],
+        "maxOutputTokens": 100,
+        "hold": True,
+    }
     checked = tenant.api.post("/api/cost/check", asked)
     assert checked.status_code == 200, checked.text
     verdict = checked.json()
     assert verdict["decision"] == "allow"
     assert tenant.budget()["daily"]["heldUsd"] == verdict["hold"]["amountUsd"]
-    record = {"holdId": verdict["hold"]["id"], "model": "gpt-4o", "usage": {"prompt_tokens": 12, "completion_tokens": 20, "total_tokens": 32}}
+    record = {
+        "holdId": verdict["hold"]["id"],
+        "model": "gpt-4o",
+        "usage": {"prompt_tokens": 12, "completion_tokens": 20, "total_tokens": 32},
+    }
 
     first = tenant.api.post("/api/cost/record", record)
     again = tenant.api.post("/api/cost/record", record)
-    other = tenant.api.post("/api/cost/record", record | {"usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}})
+    other = tenant.api.post(
+        "/api/cost/record", record | {"usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}
+    )
 
     cost = 12 * 2_500 + 20 * 10_000
     assert (first.status_code, nano(first.json()["costUsd"]), first.json()["recorded"]) == (201, cost, True)
@@ -180,7 +208,12 @@ def test_a_calls_own_hold_cannot_be_recorded_from_outside(tenant: Tenant) -> Non
 
 
 def test_the_summary_tells_where_the_money_went(tenant: Tenant) -> None:
-    costs = [tenant.api.post("/api/chat", {"messages": [{"role": "user", "content": "Hello"}], "metadata": {"agent": name}}).json()["costUsd"] for name in ("a", "b", "a")]
+    costs = [
+        tenant.api.post(
+            "/api/chat", {"messages": [{"role": "user", "content": "Hello"}], "metadata": {"agent": name}}
+        ).json()["costUsd"]
+        for name in ("a", "b", "a")
+    ]
 
     summary = eventually(
         lambda: tenant.api.get(f"/api/cost/summary/{tenant.tenant_id}", groupBy="agent").json(),

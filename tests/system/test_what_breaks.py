@@ -27,7 +27,9 @@ def killed(admin: Tollgate, stack: Stack) -> Killed:
     shop = new_tenant(admin, stack, dailyBudgetUsd=5)
     assert shop.chat("Warm the function up.", max_tokens=10).status_code == 200
     spent = nano(shop.budget()["daily"]["spentUsd"])
-    caller = threading.Thread(target=_ignore_errors, args=(shop, "[[local: latency=25]] A call that nobody will finish."), daemon=True)
+    caller = threading.Thread(
+        target=_ignore_errors, args=(shop, "[[local: latency=25]] A call that nobody will finish."), daemon=True
+    )
     caller.start()
     held = eventually(shop.budget, until=lambda budget: budget["inFlight"] == 1, seconds=20)
     assert held["inFlight"] == 1
@@ -63,7 +65,9 @@ def test_with_postgres_away_for_a_minute_calls_are_served_and_every_span_is_ther
 
 
 def test_the_schedules_fire_by_themselves(stack: Stack) -> None:
-    rolled = eventually(lambda: stack.rows("SELECT count(*) FROM span_rollups"), until=lambda rows: rows[0][0] > 0, seconds=120)
+    rolled = eventually(
+        lambda: stack.rows("SELECT count(*) FROM span_rollups"), until=lambda rows: rows[0][0] > 0, seconds=120
+    )
     jobs = eventually(lambda: stack.rows("SELECT count(*) FROM jobs"), until=lambda rows: rows[0][0] > 0, seconds=120)
 
     assert rolled[0][0] > 0

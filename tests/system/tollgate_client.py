@@ -36,8 +36,13 @@ class Stack:
     def command(self, *words: str, seconds: float = 60) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "infra.local", *words],
-            cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=seconds, check=False,
-        )  # fmt: skip
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
         assert done.returncode == 0, f"{words}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
         return done.stdout
 
@@ -60,7 +65,11 @@ class Stack:
 
     def aws(self, service: str) -> Any:
         return boto3.client(
-            service, endpoint_url=self.facts["awsEndpointUrl"], region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+            service,
+            endpoint_url=self.facts["awsEndpointUrl"],
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
         )
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -84,7 +93,9 @@ class Tollgate:
     def __init__(self, stack: Stack, key: str) -> None:
         self.key = key
         # Making a client takes 0.1 s of CPU for certificates that loopback has no use for.
-        client = httpx.Client(base_url=stack.api_url, headers={"Authorization": f"Bearer {key}"}, timeout=120, verify=False)
+        client = httpx.Client(
+            base_url=stack.api_url, headers={"Authorization": f"Bearer {key}"}, timeout=120, verify=False
+        )
         self._http = stack.closing.enter_context(client)
 
     def get(self, path: str, **parameters: str) -> httpx.Response:
@@ -120,11 +131,16 @@ class Tenant:
         return body
 
     def chat(self, text: str, **more: Any) -> httpx.Response:
-        return self.api.post("/v1/chat/completions", {"model": "gpt-4o", "messages": [{"role": "user", "content": text}], **more})
+        return self.api.post(
+            "/v1/chat/completions", {"model": "gpt-4o", "messages": [{"role": "user", "content": text}], **more}
+        )
 
     def spans(self) -> list[tuple[Any, ...]]:
         """(seq, outcome, cost) of all that arrived, in order."""
-        return self.stack.rows("SELECT seq, outcome, cost_nanousd FROM spans WHERE tenant_id = %s ORDER BY month, epoch, seq", self.tenant_id)
+        return self.stack.rows(
+            "SELECT seq, outcome, cost_nanousd FROM spans WHERE tenant_id = %s ORDER BY month, epoch, seq",
+            self.tenant_id,
+        )
 
 
 def new_tenant(admin: Tollgate, stack: Stack, **budget: object) -> Tenant:

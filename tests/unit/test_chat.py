@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.ledger_world import DEAR, a_price, a_tenant
-from tollgate.domain.chat import CHOICES_MAX, FIELDS, REFUSED, ChatRequest, bound_by_bytes, bound_by_count, output_limit, parse_chat, upstream_body
+from tollgate.domain.chat import (
+    CHOICES_MAX,
+    FIELDS,
+    REFUSED,
+    ChatRequest,
+    bound_by_bytes,
+    bound_by_count,
+    output_limit,
+    parse_chat,
+    upstream_body,
+)
 from tollgate.domain.errors import NotBounded, RequestInvalid
 from tollgate.domain.span import Attribution
 

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from tests.fakes.ledger_world import NOON, a_tenant
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.settings_text import settings_from_text, settings_to_text
-from tollgate.domain.tenant import AGENTS_MAX, LIMIT_MAX, TOKENS_MAX, AgentLimits, Mode, Raise, TenantSettings, check_zone
+from tollgate.domain.tenant import (
+    AGENTS_MAX,
+    LIMIT_MAX,
+    TOKENS_MAX,
+    AgentLimits,
+    Mode,
+    Raise,
+    TenantSettings,
+    check_zone,
+)
 from tollgate.domain.window import ZoneFrom
 
 MONEY = st.integers(0, LIMIT_MAX).map(NanoUsd)

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tollgate.domain.window import ZoneFrom, day_end, first_instant, month_end, next_month, previous_month, window_at, zone_of
+from tollgate.domain.window import (
+    ZoneFrom,
+    day_end,
+    first_instant,
+    month_end,
+    next_month,
+    previous_month,
+    window_at,
+    zone_of,
+)
 
 # Half and quarter hours, both edges of the world, days without midnight, and clocks that change where others don't.
 ZONES = st.sampled_from(

@@ -25,7 +25,12 @@ def create_key(body: Annotated[KeyWanted, FromBody()]) -> Response[str]:
         raise RequestInvalid("expiresAt must have a time zone, such as 2027-01-01T00:00:00Z.", param="expiresAt")
     asked = KeyAsked(role=body.role, tenant_id=body.tenant_id, name=body.name, expires_at=body.expires_at)
     new = make_key(
-        asked, wiring.keys(), wiring.accounts(), now=wiring.clock(), new_id=wiring.new_key_id, new_secret=wiring.new_secret
+        asked,
+        wiring.keys(),
+        wiring.accounts(),
+        now=wiring.clock(),
+        new_id=wiring.new_key_id,
+        new_secret=wiring.new_secret,
     )
     return reply(app, key_view(new.entry) | {"key": new.key}, status=201, headers={"Cache-Control": "no-store"})
 

@@ -13,7 +13,7 @@ app = rest_app()
 
 
 @app.delete("/api/keys/<key_id>")
-def revoke_key(key_id: Annotated[str, Path(max_length=64)]) -> Response[str]:
+def revoke_key(key_id: Annotated[str, Path(max_length=64)]) -> Response[None]:
     caller(app).must_be_admin()
     revoke(key_id, wiring.keys())
     return Response(status_code=204, headers={"x-request-id": request_id(app)})

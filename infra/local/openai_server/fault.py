@@ -39,7 +39,7 @@ class FaultKind(StrEnum):
         return self.startswith("stream_")
 
 
-class FaultInvalid(Exception):  # noqa: N818
+class FaultInvalid(Exception):
     pass
 
 

@@ -22,7 +22,7 @@ JSON_NAMES = {
 }
 
 
-class WritingInvalid(Exception):  # noqa: N818
+class WritingInvalid(Exception):
     pass
 
 

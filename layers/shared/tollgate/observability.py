@@ -1,6 +1,11 @@
 """Logs and metrics, one of each for every function. No prompt, answer or secret is ever given to them."""
 
+import warnings
+
 from aws_lambda_powertools import Logger, Metrics
+
+# Most requests have nothing to count.
+warnings.filterwarnings("ignore", message="No application metrics to publish")
 
 logger = Logger(service="tollgate", log_uncaught_exceptions=True)
 # The tenant is metadata, never a dimension: each value of a dimension is a metric that is billed.

@@ -57,7 +57,13 @@ class Ledger(Protocol):
     """The pages. Every write is conditional, and may be sent again."""
 
     def post(
-        self, posting: Posting, settings: TenantSettings | None, *, tenant_id: str, month: str, until: datetime | None = None
+        self,
+        posting: Posting,
+        settings: TenantSettings | None,
+        *,
+        tenant_id: str,
+        month: str,
+        until: datetime | None = None,
     ) -> Posted | Refused | Unreachable:
         """Tries a hold at most three times; anything else, given `until`, as long as that allows."""
 

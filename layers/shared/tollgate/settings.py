@@ -24,6 +24,7 @@ class Settings:
     servicetitan_tenant_id: str
     servicetitan_secret_arn: str
     store_jobs_function: str
+    poison_bucket: str
     default_daily_budget: Decimal
     default_monthly_budget: Decimal
     budget_soft_cap: Decimal
@@ -58,6 +59,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         servicetitan_tenant_id=text("SERVICETITAN_TENANT_ID"),
         servicetitan_secret_arn=text("SERVICETITAN_SECRET_ARN"),
         store_jobs_function=text("STORE_JOBS_FUNCTION"),
+        poison_bucket=text("POISON_BUCKET"),
         default_daily_budget=decimal("DEFAULT_DAILY_BUDGET", "100"),
         default_monthly_budget=decimal("DEFAULT_MONTHLY_BUDGET", "2000"),
         budget_soft_cap=decimal("BUDGET_SOFT_CAP", "0.8"),

@@ -118,7 +118,13 @@ def chat_ports() -> "ChatPorts":
     arn = settings().openai_api_key_secret_arn
     upstream = OpenAiUpstream(settings().openai_base_url, lambda: read_secret(arn))
     return ChatPorts(
-        ledger=ledger(), accounts=accounts(), prices=prices(), counter=counter(), upstream=upstream, clock=clock, new_key=new_hold_key
+        ledger=ledger(),
+        accounts=accounts(),
+        prices=prices(),
+        counter=counter(),
+        upstream=upstream,
+        clock=clock,
+        new_key=new_hold_key,
     )
 
 
@@ -172,7 +178,7 @@ def schema() -> "Schema":
 def poison() -> "Poison":
     from tollgate.adapters.s3_poison import S3Poison
 
-    return S3Poison(os.environ.get("POISON_BUCKET", ""))
+    return S3Poison(settings().poison_bucket)
 
 
 @cache

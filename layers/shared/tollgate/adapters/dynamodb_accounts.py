@@ -27,7 +27,11 @@ class DynamoDbAccounts:
         return settings_from_text(item["settings"]["S"]) if item else None
 
     def create(self, settings: TenantSettings, months: Sequence[str]) -> bool:
-        put = {"TableName": self._table, "Item": _account_item(settings), "ConditionExpression": "attribute_not_exists(pk)"}
+        put = {
+            "TableName": self._table,
+            "Item": _account_item(settings),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
         # No page can be there before its account, but a tenant that was removed by hand may have left some.
         return self._write(settings, [{"Put": put}], months)
 
@@ -57,7 +61,13 @@ class DynamoDbAccounts:
         key = page_key(settings.tenant_id, month)
         item = self._call(lambda: self._get(key, ["agents"]))
         if item is None:
-            return {"ConditionCheck": {"TableName": self._table, "Key": key, "ConditionExpression": "attribute_not_exists(pk)"}}
+            return {
+                "ConditionCheck": {
+                    "TableName": self._table,
+                    "Key": key,
+                    "ConditionExpression": "attribute_not_exists(pk)",
+                }
+            }
         fresh = [label for label in settings.agents if label not in item["agents"]["M"]]
         names = {"#version": "version"} | ({"#agents": "agents"} if fresh else {})
         sets, terms = ["#version = :version"], ["attribute_exists(pk)"]
@@ -107,4 +117,7 @@ def _account_key(tenant_id: str) -> Item:
 
 
 def _account_item(settings: TenantSettings) -> Item:
-    return _account_key(settings.tenant_id) | {"version": number(settings.version), "settings": {"S": settings_to_text(settings)}}
+    return _account_key(settings.tenant_id) | {
+        "version": number(settings.version),
+        "settings": {"S": settings_to_text(settings)},
+    }

@@ -16,8 +16,9 @@ from botocore.exceptions import (
 )
 
 # One attempt each: whether a try had an answer decides what a gate must do next, so the tries are ours to count (LEDGER.md, "Holding").
-CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1}, tcp_keepalive=True)
-
+CONFIG = Config(
+    connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1}, tcp_keepalive=True
+)
 
 
 class Failure(StrEnum):

@@ -23,7 +23,9 @@ class DynamoDbKeys:
         self._call(lambda: self._client.put_item(TableName=self._table, Item=_item_of(entry)))
 
     def read(self, key_id: str) -> KeyEntry | None:
-        answer = self._call(lambda: self._client.get_item(TableName=self._table, Key={"pk": {"S": key_id}}, ConsistentRead=True))
+        answer = self._call(
+            lambda: self._client.get_item(TableName=self._table, Key={"pk": {"S": key_id}}, ConsistentRead=True)
+        )
         return _entry_of(answer["Item"]) if "Item" in answer else None
 
     def remove(self, key_id: str) -> bool:

@@ -29,7 +29,13 @@ class DynamoDbLedger:
         self._sleep = sleep
 
     def post(
-        self, posting: Posting, settings: TenantSettings | None, *, tenant_id: str, month: str, until: datetime | None = None
+        self,
+        posting: Posting,
+        settings: TenantSettings | None,
+        *,
+        tenant_id: str,
+        month: str,
+        until: datetime | None = None,
     ) -> Posted | Refused | Unreachable:
         request = update_of(posting, settings, table=self._table, tenant_id=tenant_id, month=month)
         unanswered = False
@@ -81,7 +87,9 @@ class DynamoDbLedger:
             "ExpressionAttributeValues": {":version": number(settings.version)},
         }
         try:
-            self._call(lambda: self._client.transact_write_items(TransactItems=[{"Put": put}, {"ConditionCheck": check}]))
+            self._call(
+                lambda: self._client.transact_write_items(TransactItems=[{"Put": put}, {"ConditionCheck": check}])
+            )
             return True
         except ClientError as error:
             if failure_of(error) is not Failure.REFUSED:
@@ -103,7 +111,9 @@ class DynamoDbLedger:
                 ExpressionAttributeValues={":shard": {"S": str(shard)}, ":before": number(int(before.timestamp()))},
             )
             items = self._call(lambda pages=pages: [item for page in pages for item in page["Items"]])  # type: ignore[misc]
-            found += [(item["pk"]["S"].removeprefix("TENANT#"), item["sk"]["S"].removeprefix("MONTH#")) for item in items]
+            found += [
+                (item["pk"]["S"].removeprefix("TENANT#"), item["sk"]["S"].removeprefix("MONTH#")) for item in items
+            ]
         return found
 
     def set_due(self, page: Page, *, keys: Sequence[str], minutes: Sequence[int], due: int | None) -> bool:
@@ -123,7 +133,9 @@ class DynamoDbLedger:
         write = Write()
         for day in days:
             write.removes += [write.path(f"{name}_{day}") for name in ("used", "spent", "tokens_used")]
-            write.removes += [write.path("agents", label, f"{name}_{day}") for label in page.agents for name in ("used", "spent")]
+            write.removes += [
+                write.path("agents", label, f"{name}_{day}") for label in page.agents for name in ("used", "spent")
+            ]
         # A hold, tombstone or record that came after this page was read may name the day, so any of them makes this wait.
         write.terms.append(f"{write.path('seq')} = {write.number(page.seq)}")
         write.terms.append(f"size({write.path('holds')}) = {write.number(len(page.holds))}")
@@ -161,7 +173,9 @@ class DynamoDbLedger:
                 if failure_of(error) in (Failure.REFUSED, Failure.BROKEN):
                     raise
                 last = error
-        raise LedgerUnavailable("The ledger cannot be reached now, so nothing is spent. Try again in a moment.") from last
+        raise LedgerUnavailable(
+            "The ledger cannot be reached now, so nothing is spent. Try again in a moment."
+        ) from last
 
     def _tries(self, until: datetime | None) -> Iterator[int]:
         """Three, or as many as `until` allows, each after 10 to 100 ms, and longer as they go on."""

@@ -101,7 +101,11 @@ def _streamed(chunks: list[dict[str, Any]], headers: Mapping[str, str]) -> Upstr
         return Unclear(message="The provider's usage could not be read.", code="unreadable_answer")
     tier = next((chunk["service_tier"] for chunk in reversed(chunks) if chunk.get("service_tier")), "default")
     return Answered(
-        body={"chunks": chunks}, usage=usage, tier=tier, upstream_id=headers.get("x-request-id") or last.get("id"), headers=_passed(headers)
+        body={"chunks": chunks},
+        usage=usage,
+        tier=tier,
+        upstream_id=headers.get("x-request-id") or last.get("id"),
+        headers=_passed(headers),
     )
 
 
@@ -137,4 +141,8 @@ def _broken(error: Any) -> UpstreamResult:
 
 
 def _passed(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name.lower() in PASSED_HEADERS or name.lower().startswith("x-ratelimit-")}
+    return {
+        name: value
+        for name, value in headers.items()
+        if name.lower() in PASSED_HEADERS or name.lower().startswith("x-ratelimit-")
+    }

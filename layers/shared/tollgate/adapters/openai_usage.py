@@ -12,9 +12,19 @@ def usage_of(usage: Mapping[str, Any]) -> Usage:
     The details are inside their totals: `prompt - cached - written` is what is billed as plain input.
     """
     if "input_tokens" in usage:
-        total, details, output, output_details = "input_tokens", "input_tokens_details", "output_tokens", "output_tokens_details"
+        total, details, output, output_details = (
+            "input_tokens",
+            "input_tokens_details",
+            "output_tokens",
+            "output_tokens_details",
+        )
     else:
-        total, details, output, output_details = "prompt_tokens", "prompt_tokens_details", "completion_tokens", "completion_tokens_details"
+        total, details, output, output_details = (
+            "prompt_tokens",
+            "prompt_tokens_details",
+            "completion_tokens",
+            "completion_tokens_details",
+        )
     inner, outer = usage.get(details) or {}, usage.get(output_details) or {}
     prompt = _tokens(usage[total])
     cached, written = _tokens(inner.get("cached_tokens")), _tokens(inner.get("cache_write_tokens"))

@@ -50,7 +50,12 @@ def hold_value(hold: Hold) -> Value:
 
 
 def closed_value(closed: Closed) -> Value:
-    value: Item = {"c": number(closed.booked), "t": number(closed.tokens), "d": {"S": closed.day}, "u": number(closed.until)}
+    value: Item = {
+        "c": number(closed.booked),
+        "t": number(closed.tokens),
+        "d": {"S": closed.day},
+        "u": number(closed.until),
+    }
     if closed.agent is not None:
         value["g"] = {"S": closed.agent}
     return {"M": value}
@@ -83,7 +88,9 @@ def page_of(item: Item) -> Page:
         use=_use(item, ""),
         days=_days(item),
         agents={label: _agent(value["M"]) for label, value in item["agents"]["M"].items()},
-        minutes={int(name[1:]): int(value["N"]) for name, value in item.items() if name[0] == "r" and name[1:].isdigit()},
+        minutes={
+            int(name[1:]): int(value["N"]) for name, value in item.items() if name[0] == "r" and name[1:].isdigit()
+        },
         holds={key: _hold(key, value["M"]) for key, value in item["holds"]["M"].items()},
         closed={key: _closed(value["M"]) for key, value in item["closed"]["M"].items()},
         seq=_int(item, "seq"),

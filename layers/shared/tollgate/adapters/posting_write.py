@@ -59,7 +59,9 @@ class Write:
         return placeholder
 
 
-def update_of(posting: Posting, settings: TenantSettings | None, *, table: str, tenant_id: str, month: str) -> dict[str, object]:
+def update_of(
+    posting: Posting, settings: TenantSettings | None, *, table: str, tenant_id: str, month: str
+) -> dict[str, object]:
     """The `UpdateItem` of a posting. Only a hold needs `settings`: nothing else is refused for want of room."""
     write = Write()
     if posting.deed is not Deed.TOMBSTONE:

@@ -72,5 +72,8 @@ def _rates(entry: dict[str, Any], factors: Mapping[str, str]) -> Rates:
         return from_usd(Decimal(entry[name]) * Decimal(factors.get(name, "1")))
 
     return Rates(
-        input=rate("input"), cached=rate("cached"), output=rate("output"), cache_write=rate("cache_write") if "cache_write" in entry else None
+        input=rate("input"),
+        cached=rate("cached"),
+        output=rate("output"),
+        cache_write=rate("cache_write") if "cache_write" in entry else None,
     )

@@ -13,7 +13,7 @@ RUN_COUNTED_MAX = 2_000
 
 
 class TiktokenCounter:
-    """By `o200k_base`, the encoding of every current chat model whose tokenizer is published. Loads it at the first count (0.5 s of CPU)."""
+    """By `o200k_base`, the encoding of every current chat model that publishes one; loaded at the first count (0.5 s of CPU)."""
 
     def count(self, texts: Sequence[str]) -> int:
         """Tokens of the texts; what is too large or too uniform to be counted in bounded time is taken by its bytes."""

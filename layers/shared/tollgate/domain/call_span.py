@@ -28,13 +28,34 @@ class CallFacts:
 def span_of(settlement: Settlement, hold: Hold, facts: CallFacts, at: datetime) -> Span:
     usage, labels = settlement.usage, facts.attribution
     return Span(
-        posting="settle", hold=hold.key, at=at, day=hold.day, outcome=settlement.outcome, cost_nanousd=settlement.cost, held_nanousd=hold.amount,
-        saved_nanousd=_saved(settlement, hold, facts), model=hold.model, requested_model=facts.requested.model,
-        downgrade_reason=facts.downgrade_reason, service_tier=clipped(settlement.tier, TIER_BYTES_MAX), uncached=usage.uncached, cached=usage.cached, written=usage.written,
-        output=usage.output, reasoning=usage.reasoning, latency_ms=facts.latency_ms, upstream_ms=facts.upstream_ms, agent=labels.agent,
-        run_id=labels.run_id, job_id=labels.job_id, booking_id=labels.booking_id, call_id=labels.call_id, request_id=clipped(facts.request_id),
-        upstream_id=clipped(facts.upstream_id), error_code=clipped(settlement.error_code),
-    )  # fmt: skip
+        posting="settle",
+        hold=hold.key,
+        at=at,
+        day=hold.day,
+        outcome=settlement.outcome,
+        cost_nanousd=settlement.cost,
+        held_nanousd=hold.amount,
+        saved_nanousd=_saved(settlement, hold, facts),
+        model=hold.model,
+        requested_model=facts.requested.model,
+        downgrade_reason=facts.downgrade_reason,
+        service_tier=clipped(settlement.tier, TIER_BYTES_MAX),
+        uncached=usage.uncached,
+        cached=usage.cached,
+        written=usage.written,
+        output=usage.output,
+        reasoning=usage.reasoning,
+        latency_ms=facts.latency_ms,
+        upstream_ms=facts.upstream_ms,
+        agent=labels.agent,
+        run_id=labels.run_id,
+        job_id=labels.job_id,
+        booking_id=labels.booking_id,
+        call_id=labels.call_id,
+        request_id=clipped(facts.request_id),
+        upstream_id=clipped(facts.upstream_id),
+        error_code=clipped(settlement.error_code),
+    )
 
 
 def _saved(settlement: Settlement, hold: Hold, facts: CallFacts) -> NanoUsd:

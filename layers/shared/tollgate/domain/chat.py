@@ -128,9 +128,13 @@ def _check_fields(body: Mapping[str, Any]) -> None:
         if name in REFUSED and body[name] is not None:
             raise NotBounded(f"{name}: {REFUSED[name]}", param=name)
         if name not in FIELDS and name not in REFUSED:
-            raise NotBounded(f"The field {name[:80]!r} is not known, so its cost cannot be bounded; leave it out.", param=name[:80])
+            raise NotBounded(
+                f"The field {name[:80]!r} is not known, so its cost cannot be bounded; leave it out.", param=name[:80]
+            )
     if body.get("service_tier") not in (None, "auto", STANDARD_TIER):
-        raise NotBounded("service_tier: this tenant is served at the 'default' tier; leave it out.", param="service_tier")
+        raise NotBounded(
+            "service_tier: this tenant is served at the 'default' tier; leave it out.", param="service_tier"
+        )
     if body.get("modalities") not in (None, ["text"]):
         raise NotBounded("modalities: only text can be bounded; leave it out.", param="modalities")
 
@@ -143,7 +147,9 @@ def _check_content(content: Any, place: str) -> None:
     for part in content:
         kind = part.get("type") if isinstance(part, dict) else None
         if kind not in TEXT_PARTS:
-            raise NotBounded(f"{place}: a part of type {str(kind)[:40]!r} cannot be bounded yet; send text.", param=place)
+            raise NotBounded(
+                f"{place}: a part of type {str(kind)[:40]!r} cannot be bounded yet; send text.", param=place
+            )
 
 
 def _checked_texts(body: Mapping[str, Any]) -> tuple[str, ...]:
@@ -152,7 +158,9 @@ def _checked_texts(body: Mapping[str, Any]) -> tuple[str, ...]:
         for text in texts:
             text.encode()
     except UnicodeEncodeError as error:
-        raise RequestInvalid("The text is not valid unicode (a lone surrogate); send it as valid UTF-8.", param="messages") from error
+        raise RequestInvalid(
+            "The text is not valid unicode (a lone surrogate); send it as valid UTF-8.", param="messages"
+        ) from error
     return texts
 
 
@@ -178,7 +186,12 @@ def _strings(value: Any) -> Iterator[str]:
 def _overhead(body: Mapping[str, Any], messages: int) -> int:
     tools = [*(body.get("tools") or []), *(body.get("functions") or [])]
     properties = sum(_fields_in(tool) for tool in tools) + _fields_in(body.get("response_format"))
-    return messages * TOKENS_PER_MESSAGE + TOKENS_PER_REPLY + len(tools) * TOKENS_PER_TOOL + properties * TOKENS_PER_PROPERTY
+    return (
+        messages * TOKENS_PER_MESSAGE
+        + TOKENS_PER_REPLY
+        + len(tools) * TOKENS_PER_TOOL
+        + properties * TOKENS_PER_PROPERTY
+    )
 
 
 def _fields_in(value: Any) -> int:
@@ -240,13 +253,19 @@ def output_limit(chat: ChatRequest, settings: TenantSettings, price: Price) -> i
     """The output tokens of one choice that are sent as the maximum: the caller's, else the tenant's default. Raises RequestInvalid."""
     if chat.output_asked is not None and chat.output_asked > settings.output_tokens_max:
         most = settings.output_tokens_max
-        raise RequestInvalid(f"This tenant may ask for at most {most} output tokens a call.", param="max_completion_tokens")
+        raise RequestInvalid(
+            f"This tenant may ask for at most {most} output tokens a call.", param="max_completion_tokens"
+        )
     return min(chat.output_asked or settings.default_output_tokens, price.output_max)
 
 
 def upstream_body(chat: ChatRequest, price: Price, *, output_tokens: int) -> dict[str, Any]:
     """What is sent in the caller's place: what is held is what can be spent, so the gate names model, maximum and tier itself."""
-    body = {name: value for name, value in chat.body.items() if value is not None and name not in ("max_tokens", "max_completion_tokens")}
+    body = {
+        name: value
+        for name, value in chat.body.items()
+        if value is not None and name not in ("max_tokens", "max_completion_tokens")
+    }
     # OpenAI takes metadata only with stored completions, and ours is for attribution.
     if not body.get("store"):
         body.pop("metadata", None)

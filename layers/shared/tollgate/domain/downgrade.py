@@ -12,7 +12,7 @@ MONEY_FAULTS = frozenset({Fault.MONTHLY_BUDGET, Fault.DAILY_BUDGET, Fault.AGENT_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """One way to hold a call. `counted`: its input is bounded by a tokenizer's count, not by bytes; `downgrade_reason`: why it is cheaper."""
+    """One way to hold a call. `counted`: its input is bounded by a count, not by bytes; `downgrade_reason`: why it is cheaper."""
 
     price: Price
     bound: Bound
@@ -42,7 +42,11 @@ def menu_of(asked: Offer, cheaper: Offer | None, count: Callable[[Offer], Bound]
 
 def next_offer(menu: Menu, tried: Offer, fault: Fault) -> Offer | None:
     """What is tried after a refusal; None where only the refusal is left. A later try never asks for more (LEDGER.md, "Holding")."""
-    cheaper = replace(menu.cheaper, downgrade_reason=_why(fault)) if menu.cheaper and tried.price.model == menu.asked.price.model else None
+    cheaper = (
+        replace(menu.cheaper, downgrade_reason=_why(fault))
+        if menu.cheaper and tried.price.model == menu.asked.price.model
+        else None
+    )
     if cheaper is not None and cheaper.amount >= tried.amount:
         cheaper = replace(cheaper, bound=menu.count(cheaper), counted=True)
     if fault is Fault.SOFT_ZONE:

@@ -1,25 +1,25 @@
 """Every error of Tollgate. Their HTTP statuses live in `edge/problems.py` only.
 
-    TollgateError
-    ├── RequestInvalid          a field is missing, unknown or out of range; `param` names it
-    │   ├── NotBounded          the cost of what is asked cannot be bounded; says what to send instead
-    │   └── ModelNotPriced      no price is known for the model, so it is refused, never free
-    ├── KeyUnknown              no key, or not one of ours
-    ├── Forbidden               a key asks for what is not its tenant's
-    ├── TenantNotFound          an admin asks for a tenant that has no account
-    ├── KeyNotFound             an admin revokes a key that is not there
-    ├── VersionStale            `If-Match` names an older version of the settings
-    ├── BudgetRefused           the page refuses the hold: reason, window, what would help
-    ├── RecordDiffers           the same record id with other content
-    ├── HoldNotYours            a `call` hold is the gate's: it cannot be recorded or voided from outside
-    ├── BreakerOpen             the upstream keeps failing
-    ├── UpstreamRejected        the provider's own 4xx or 429, passed on
-    ├── UpstreamFailed          the provider's own 5xx, not billed
-    ├── UpstreamUnknown         the call may have been billed: settled in full
-    ├── LedgerUnavailable       no ledger, no spend
-    ├── SpansUnavailable        Postgres cannot be asked now
-    ├── JobSourceFailed         ServiceTitan gives no page; `fault` says what that means for the sync
-    └── JobStoreFailed          the function that stores jobs gives no answer, or fails
+TollgateError
+├── RequestInvalid          a field is missing, unknown or out of range; `param` names it
+│   ├── NotBounded          the cost of what is asked cannot be bounded; says what to send instead
+│   └── ModelNotPriced      no price is known for the model, so it is refused, never free
+├── KeyUnknown              no key, or not one of ours
+├── Forbidden               a key asks for what is not its tenant's
+├── TenantNotFound          an admin asks for a tenant that has no account
+├── KeyNotFound             an admin revokes a key that is not there
+├── VersionStale            `If-Match` names an older version of the settings
+├── BudgetRefused           the page refuses the hold: reason, window, what would help
+├── RecordDiffers           the same record id with other content
+├── HoldNotYours            a `call` hold is the gate's: it cannot be recorded or voided from outside
+├── BreakerOpen             the upstream keeps failing
+├── UpstreamRejected        the provider's own 4xx or 429, passed on
+├── UpstreamFailed          the provider's own 5xx, not billed
+├── UpstreamUnknown         the call may have been billed: settled in full
+├── LedgerUnavailable       no ledger, no spend
+├── SpansUnavailable        Postgres cannot be asked now
+├── JobSourceFailed         ServiceTitan gives no page; `fault` says what that means for the sync
+└── JobStoreFailed          the function that stores jobs gives no answer, or fails
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ class NotBounded(RequestInvalid):
 
 class ModelNotPriced(RequestInvalid):
     def __init__(self, model: str) -> None:
-        super().__init__(f"No price is known for the model {model[:80]!r}, so it cannot be held. Ask for a model of GET /v1/models.", param="model")
+        super().__init__(
+            f"No price is known for the model {model[:80]!r}, so it cannot be held. Ask for a model of GET /v1/models.",
+            param="model",
+        )
         self.model = model
 
 

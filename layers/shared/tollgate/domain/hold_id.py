@@ -22,5 +22,7 @@ def parse_hold_id(text: str) -> HoldId:
     """Raises RequestInvalid for what cannot be a hold's id."""
     found = PATTERN.fullmatch(text)
     if found is None:
-        raise RequestInvalid("holdId must be an id that a check or a chat gave, such as 2026-11.23.Zk3vQ0a1xY_9.", param="holdId")
+        raise RequestInvalid(
+            "holdId must be an id that a check or a chat gave, such as 2026-11.23.Zk3vQ0a1xY_9.", param="holdId"
+        )
     return HoldId(*found.groups())

@@ -8,7 +8,7 @@ from tollgate.domain.money import ZERO, NanoUsd
 from tollgate.domain.page import Hold
 from tollgate.domain.price import Price, cost_of
 from tollgate.domain.span import Outcome
-from tollgate.domain.usage import Usage
+from tollgate.domain.usage import NO_USAGE, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class Settlement:
     cost: NanoUsd
     tokens: int
     outcome: Outcome
-    usage: Usage = Usage()
+    usage: Usage = NO_USAGE
     tier: str | None = None
     error_code: str | None = None
 
@@ -67,7 +67,9 @@ def settlement_of(result: UpstreamResult, hold: Hold, price: Price) -> Settlemen
     """Where nothing is known of the bill, the full hold: money that may be gone is booked as gone."""
     match result:
         case Answered(usage=usage, tier=tier):
-            return Settlement(cost=cost_of(usage, price, tier=tier), tokens=usage.total, outcome=Outcome.OK, usage=usage, tier=tier)
+            return Settlement(
+                cost=cost_of(usage, price, tier=tier), tokens=usage.total, outcome=Outcome.OK, usage=usage, tier=tier
+            )
         case Declined(status=status, code=code):
             outcome = Outcome.REJECTED if status < 500 and status != 429 else Outcome.FAILED
             return Settlement(cost=ZERO, tokens=0, outcome=outcome, error_code=code or str(status))

@@ -84,7 +84,9 @@ class Posting:
         assert self.used == self.spent + self.held, "what is used is what is spent and what is held"
         assert (self.opens is None) or self.deed is Deed.HOLD
         closes_or_spends = self.deed not in (Deed.HOLD, Deed.TOMBSTONE)
-        assert (self.span is not None) == closes_or_spends, "a posting that spends or closes leaves a span, and no other does"
+        assert (self.span is not None) == closes_or_spends, (
+            "a posting that spends or closes leaves a span, and no other does"
+        )
         assert self.span is None or self.span.cost_nanousd == self.spent, "the spans of a page sum to its spent"
 
     @property
@@ -99,9 +101,17 @@ class Posting:
 def open_hold(hold: Hold, *, at: datetime, under_soft_cap: bool) -> Posting:
     """`under_soft_cap`: the model asked for, which is let through only below the soft zone; its cheaper one passes False."""
     return Posting(
-        deed=Deed.HOLD, key=hold.key, day=hold.day, at=at, used=hold.amount, held=hold.amount, tokens=hold.tokens,
-        agent=hold.counted_agent, opens=hold, under_soft_cap=under_soft_cap,
-    )  # fmt: skip
+        deed=Deed.HOLD,
+        key=hold.key,
+        day=hold.day,
+        at=at,
+        used=hold.amount,
+        held=hold.amount,
+        tokens=hold.tokens,
+        agent=hold.counted_agent,
+        opens=hold,
+        under_soft_cap=under_soft_cap,
+    )
 
 
 def settle_hold(
@@ -135,32 +145,68 @@ def cancel_hold(hold: Hold, *, span: Span, at: datetime) -> Posting:
 
 def bar_key(key: str, *, day: str, at: datetime) -> Posting:
     """The first form of a cancel: no try has landed yet, and from now on none can."""
-    return Posting(deed=Deed.TOMBSTONE, key=key, day=day, at=at, buries=Closed(booked=ZERO, tokens=0, day=day, until=_until(at)))
+    return Posting(
+        deed=Deed.TOMBSTONE, key=key, day=day, at=at, buries=Closed(booked=ZERO, tokens=0, day=day, until=_until(at))
+    )
 
 
 def settle_late(key: str, was: Closed, *, cost: NanoUsd, tokens: int, span: Span, at: datetime) -> Posting:
     """Corrects what stands in `closed`: the settlement of a holder that came back, or a cancel that takes it back."""
     change = cost - was.booked
     return Posting(
-        deed=Deed.LATE, key=key, day=was.day, at=at, used=change, spent=change, tokens=tokens - was.tokens, agent=was.agent,
-        was_booked=was.booked, buries=replace(was, booked=cost, tokens=tokens), span=span,
-    )  # fmt: skip
+        deed=Deed.LATE,
+        key=key,
+        day=was.day,
+        at=at,
+        used=change,
+        spent=change,
+        tokens=tokens - was.tokens,
+        agent=was.agent,
+        was_booked=was.booked,
+        buries=replace(was, booked=cost, tokens=tokens),
+        span=span,
+    )
 
 
-def record_cost(key: str, *, day: str, cost: NanoUsd, tokens: int, agent: str | None, span: Span, at: datetime) -> Posting:
+def record_cost(
+    key: str, *, day: str, cost: NanoUsd, tokens: int, agent: str | None, span: Span, at: datetime
+) -> Posting:
     """Money that was spent elsewhere: never refused for want of room. `agent` only where the page has its entry."""
-    return Posting(deed=Deed.RECORD, key=key, day=day, at=at, used=cost, spent=cost, tokens=tokens, agent=agent, span=span)
+    return Posting(
+        deed=Deed.RECORD, key=key, day=day, at=at, used=cost, spent=cost, tokens=tokens, agent=agent, span=span
+    )
 
 
 def _close(
-    hold: Hold, deed: Deed, *, booked: NanoUsd, tokens: int, span: Span, at: datetime, bury: bool, seen: Page | None = None
+    hold: Hold,
+    deed: Deed,
+    *,
+    booked: NanoUsd,
+    tokens: int,
+    span: Span,
+    at: datetime,
+    bury: bool,
+    seen: Page | None = None,
 ) -> Posting:
-    tomb = Closed(booked=booked, tokens=tokens, day=hold.day, agent=hold.counted_agent, until=_until(at)) if bury else None
+    tomb = (
+        Closed(booked=booked, tokens=tokens, day=hold.day, agent=hold.counted_agent, until=_until(at)) if bury else None
+    )
     return Posting(
-        deed=deed, key=hold.key, day=hold.day, at=at, used=booked - hold.amount, spent=booked, held=-hold.amount,
-        tokens=tokens - hold.tokens, agent=hold.counted_agent, closes=hold, buries=tomb, span=span,
-        minutes=_old_minutes(seen, at), keys=_old_keys(seen, at),
-    )  # fmt: skip
+        deed=deed,
+        key=hold.key,
+        day=hold.day,
+        at=at,
+        used=booked - hold.amount,
+        spent=booked,
+        held=-hold.amount,
+        tokens=tokens - hold.tokens,
+        agent=hold.counted_agent,
+        closes=hold,
+        buries=tomb,
+        span=span,
+        minutes=_old_minutes(seen, at),
+        keys=_old_keys(seen, at),
+    )
 
 
 def _until(at: datetime) -> int:
@@ -173,7 +219,9 @@ def _old_minutes(seen: Page | None, at: datetime) -> tuple[int, ...]:
 
 
 def _old_keys(seen: Page | None, at: datetime) -> tuple[str, ...]:
-    return tuple(sorted(key for key, closed in seen.closed.items() if closed.until < at.timestamp()))[:20] if seen else ()
+    return (
+        tuple(sorted(key for key, closed in seen.closed.items() if closed.until < at.timestamp()))[:20] if seen else ()
+    )
 
 
 # ---- what must be true ------------------------------------------------------------------------------------------------------
@@ -204,7 +252,11 @@ def terms_of(settings: TenantSettings, posting: Posting, month: str) -> Terms:
     """The terms of a hold on the page of `month`. Observing keeps the caps on the page's size, and leaves out money, rate and soft zone."""
     hold = posting.opens
     assert hold is not None, "only a hold has terms"
-    terms = Terms(version=settings.version, in_flight=0 if settings.suspended else settings.in_flight_max, suspended=settings.suspended)
+    terms = Terms(
+        version=settings.version,
+        in_flight=0 if settings.suspended else settings.in_flight_max,
+        suspended=settings.suspended,
+    )
     if not settings.enforces:
         return terms
     monthly = settings.limit_of(month, posting.at)

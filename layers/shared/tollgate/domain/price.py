@@ -62,7 +62,9 @@ class Price:
         """What a tier multiplies the bill by. Raises NotBounded for one that has no price."""
         factor = self.tiers.get(tier)
         if factor is None:
-            raise NotBounded(f"service_tier {tier[:40]!r} has no known price for {self.model}; send 'default'.", param="service_tier")
+            raise NotBounded(
+                f"service_tier {tier[:40]!r} has no known price for {self.model}; send 'default'.", param="service_tier"
+            )
         return factor * self.region
 
 
@@ -90,7 +92,9 @@ def cost_of(usage: Usage, price: Price, *, tier: str = STANDARD_TIER) -> NanoUsd
     """What this usage costs. A tier that the answer names and our book does not is billed by the dearest that the book has."""
     rates = price.rates_for(usage.input)
     write = rates.cache_write if rates.cache_write is not None else rates.input
-    millionths = usage.uncached * rates.input + usage.cached * rates.cached + usage.written * write + usage.output * rates.output
+    millionths = (
+        usage.uncached * rates.input + usage.cached * rates.cached + usage.written * write + usage.output * rates.output
+    )
     factor = price.tiers.get(tier, max(price.tiers.values())) * price.region
     return _rounded_up(millionths * factor)
 

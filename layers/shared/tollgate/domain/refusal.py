@@ -58,7 +58,8 @@ class Refusal:
                 return self._money_message()
             case Reason.TOKEN_BUDGET:
                 facts = self._facts()
-                return f"The token budget of {facts.name} has {max(facts.remaining, 0)} of {facts.limit} tokens left, and this call may take more."
+                left = f"{max(facts.remaining, 0)} of {facts.limit}"
+                return f"The token budget of {facts.name} has {left} tokens left, and this call may take more."
             case Reason.IN_FLIGHT:
                 return "As many calls as this tenant may have are in flight."
             case Reason.RATE:
@@ -87,5 +88,6 @@ class Refusal:
         left = usd_text(max(facts.remaining, 0))
         return (
             f"The budget of {whose} for {facts.name} has {left} of {usd_text(facts.limit)} left "
-            f"({usd_text(facts.spent)} spent, {usd_text(facts.held)} held by calls in flight), and this call may cost {usd_text(self.asked)}."
+            f"({usd_text(facts.spent)} spent, {usd_text(facts.held)} held by calls in flight), "
+            f"and this call may cost {usd_text(self.asked)}."
         )

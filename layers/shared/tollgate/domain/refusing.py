@@ -28,9 +28,13 @@ def refusal_from(page: Page, settings: TenantSettings, posting: Posting, fault: 
     assert hold is not None
     window, ends_at = _window(page, settings, posting, fault)
     return Refusal(
-        reason=REASONS[fault], tenant_id=page.tenant_id, asked=hold.amount, window=window, agent=hold.agent,
+        reason=REASONS[fault],
+        tenant_id=page.tenant_id,
+        asked=hold.amount,
+        window=window,
+        agent=hold.agent,
         retry_at=_retry_at(fault, posting.at, ends_at),
-    )  # fmt: skip
+    )
 
 
 def _retry_at(fault: Fault, at: datetime, ends_at: datetime) -> datetime:
@@ -43,7 +47,9 @@ def _retry_at(fault: Fault, at: datetime, ends_at: datetime) -> datetime:
             return ends_at
 
 
-def _window(page: Page, settings: TenantSettings, posting: Posting, fault: Fault) -> tuple[WindowFacts | None, datetime]:
+def _window(
+    page: Page, settings: TenantSettings, posting: Posting, fault: Fault
+) -> tuple[WindowFacts | None, datetime]:
     day = f"{page.month}-{posting.day}"
     day_ends, month_ends = day_end(page.month, posting.day, settings.zones), month_end(page.month, settings.zones)
     hold = posting.opens

@@ -10,9 +10,20 @@ from tollgate.domain.tenant import AgentLimits, Mode, Raise, TenantSettings
 from tollgate.domain.window import ZoneFrom
 
 _PLAIN = (
-    "tenant_id", "version", "daily_limit", "monthly_limit", "daily_token_limit", "monthly_token_limit", "requests_per_minute",
-    "in_flight_max", "default_output_tokens", "output_tokens_max", "output_tokens_min", "cheaper_model", "suspended",
-)  # fmt: skip
+    "tenant_id",
+    "version",
+    "daily_limit",
+    "monthly_limit",
+    "daily_token_limit",
+    "monthly_token_limit",
+    "requests_per_minute",
+    "in_flight_max",
+    "default_output_tokens",
+    "output_tokens_max",
+    "output_tokens_min",
+    "cheaper_model",
+    "suspended",
+)
 
 
 def settings_to_text(settings: TenantSettings) -> str:
@@ -23,7 +34,9 @@ def settings_to_text(settings: TenantSettings) -> str:
     values["zones"] = [[entry.month, entry.zone] for entry in settings.zones]
     values["allowed_models"] = settings.allowed_models
     values["agents"] = {label: [limits.daily, limits.monthly] for label, limits in settings.agents.items()}
-    values["raises"] = [[entry.raise_id, entry.window, entry.amount, entry.until.isoformat(), entry.reason] for entry in settings.raises]
+    values["raises"] = [
+        [entry.raise_id, entry.window, entry.amount, entry.until.isoformat(), entry.reason] for entry in settings.raises
+    ]
     return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -38,7 +51,9 @@ def settings_from_text(text: str) -> TenantSettings:
             mode=Mode(values["mode"]),
             zones=tuple(ZoneFrom(month=month, zone=zone) for month, zone in values["zones"]),
             allowed_models=tuple(allowed) if allowed is not None else None,
-            agents={label: AgentLimits(daily=daily, monthly=monthly) for label, (daily, monthly) in values["agents"].items()},
+            agents={
+                label: AgentLimits(daily=daily, monthly=monthly) for label, (daily, monthly) in values["agents"].items()
+            },
             raises=tuple(_raise_of(*entry) for entry in values["raises"]),
         )
     except (KeyError, TypeError) as error:
@@ -46,4 +61,6 @@ def settings_from_text(text: str) -> TenantSettings:
 
 
 def _raise_of(raise_id: str, window: str, amount: int, until: str, reason: str) -> Raise:
-    return Raise(raise_id=raise_id, window=window, amount=NanoUsd(amount), until=datetime.fromisoformat(until), reason=reason)
+    return Raise(
+        raise_id=raise_id, window=window, amount=NanoUsd(amount), until=datetime.fromisoformat(until), reason=reason
+    )

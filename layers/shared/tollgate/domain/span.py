@@ -113,11 +113,34 @@ class Span:
 
 # One or two letters each, so that a span with every field fits its kilobyte on a page that is billed by size.
 KEYS = {
-    "posting": "p", "hold": "h", "at": "t", "day": "d", "outcome": "o", "cost_nanousd": "c", "held_nanousd": "hd", "saved_nanousd": "sv",
-    "model": "m", "requested_model": "rm", "downgrade_reason": "dr", "service_tier": "st", "uncached": "iu", "cached": "ic", "written": "iw",
-    "output": "ot", "reasoning": "re", "latency_ms": "l", "upstream_ms": "lu", "agent": "a", "run_id": "r", "job_id": "j", "booking_id": "b",
-    "call_id": "k", "request_id": "q", "upstream_id": "u", "error_code": "e",
-}  # fmt: skip
+    "posting": "p",
+    "hold": "h",
+    "at": "t",
+    "day": "d",
+    "outcome": "o",
+    "cost_nanousd": "c",
+    "held_nanousd": "hd",
+    "saved_nanousd": "sv",
+    "model": "m",
+    "requested_model": "rm",
+    "downgrade_reason": "dr",
+    "service_tier": "st",
+    "uncached": "iu",
+    "cached": "ic",
+    "written": "iw",
+    "output": "ot",
+    "reasoning": "re",
+    "latency_ms": "l",
+    "upstream_ms": "lu",
+    "agent": "a",
+    "run_id": "r",
+    "job_id": "j",
+    "booking_id": "b",
+    "call_id": "k",
+    "request_id": "q",
+    "upstream_id": "u",
+    "error_code": "e",
+}
 NAMES = {key: name for name, key in KEYS.items()}
 
 
@@ -125,7 +148,11 @@ def to_text(span: Span) -> str:
     """Compact JSON; what is absent or zero is left out. Raises ValueError past 1 KB (every field is bounded where it is made)."""
     values = {KEYS[field.name]: getattr(span, field.name) for field in fields(span)}
     values["t"] = span.at.isoformat(timespec="milliseconds")
-    text = json.dumps({key: value for key, value in values.items() if value not in (None, 0)}, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(
+        {key: value for key, value in values.items() if value not in (None, 0)},
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
     if len(text.encode()) > BYTES_MAX:
         raise ValueError(f"a span has at most {BYTES_MAX} bytes")
     return text

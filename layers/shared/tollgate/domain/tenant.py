@@ -87,7 +87,9 @@ class TenantSettings:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(TENANT_ID, self.tenant_id):
-            raise ValueError("a tenant id has 1 to 63 lower-case letters, digits and hyphens, and begins with a letter or digit")
+            raise ValueError(
+                "a tenant id has 1 to 63 lower-case letters, digits and hyphens, and begins with a letter or digit"
+            )
         if self.version < 1 or not self.zones:
             raise ValueError("settings have a version from 1 on and at least one time zone")
         self._check_limits()
@@ -122,7 +124,9 @@ class TenantSettings:
     def limit_of(self, window: str, now: datetime) -> NanoUsd:
         """The limit of a day (`yyyy-mm-dd`) or month (`yyyy-mm`) by this clock, raises included."""
         base = self.monthly_limit if len(window) == len("2026-11") else self.daily_limit
-        return NanoUsd(base + sum(entry.amount for entry in self.raises if entry.window == window and now < entry.until))
+        return NanoUsd(
+            base + sum(entry.amount for entry in self.raises if entry.window == window and now < entry.until)
+        )
 
     def soft_amount(self, limit: NanoUsd) -> NanoUsd:
         """Settled money from which on a window is in its soft zone; rounded down, so that the zone begins rather early."""

@@ -28,3 +28,6 @@ class Usage:
     @property
     def total(self) -> int:
         return self.input + self.output
+
+
+NO_USAGE = Usage()

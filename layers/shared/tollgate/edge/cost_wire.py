@@ -121,7 +121,9 @@ def budget_view(settings: TenantSettings, page: Page | None, now: datetime) -> d
     }
 
 
-def window_views(settings: TenantSettings, page: Page, window: Window, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
+def window_views(
+    settings: TenantSettings, page: Page, window: Window, now: datetime
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """(day, month) in figures."""
     today, month = page.day(window.day), page.use
     return (
@@ -146,7 +148,10 @@ def state_of(settings: TenantSettings, page: Page, window: Window, now: datetime
     """`exhausted` where nothing at all is left to hold; `soft` where settled money has reached the soft cap."""
     if settings.suspended:
         return "suspended"
-    pairs = [(settings.limit_of(window.date, now), page.day(window.day)), (settings.limit_of(window.month, now), page.use)]
+    pairs = [
+        (settings.limit_of(window.date, now), page.day(window.day)),
+        (settings.limit_of(window.month, now), page.use),
+    ]
     if any(use.used >= limit for limit, use in pairs):
         return "exhausted"
     return "soft" if any(use.spent >= settings.soft_amount(limit) for limit, use in pairs) else "ok"
@@ -253,7 +258,9 @@ def content_hash(asked: RecordAsked) -> str:
 def attribution_of(labels: Labels, headers: Mapping[str, str]) -> Attribution:
     """Labels of the body, else of the `x-tollgate-*` headers. Raises RequestInvalid."""
     lower = {name.lower(): value for name, value in headers.items()}
-    named = {name: getattr(labels, name) or lower.get(f"x-tollgate-{name.replace('_', '-')}") for name in Labels.model_fields}
+    named = {
+        name: getattr(labels, name) or lower.get(f"x-tollgate-{name.replace('_', '-')}") for name in Labels.model_fields
+    }
     try:
         return Attribution(**{name: value or None for name, value in named.items()})
     except ValueError as error:
@@ -280,12 +287,20 @@ def verdict_view(verdict: Verdict, requested_model: str, now: datetime) -> dict[
         view["retryAfterSeconds"] = max(1, int((verdict.refusal.retry_at - now).total_seconds()))
     if taken is not None:
         expires_at = datetime.fromtimestamp(taken.hold.expires_at, now.tzinfo)
-        view["hold"] = {"id": str(taken.hold_id), "amountUsd": usd_number(taken.hold.amount), "expiresAt": rfc3339(expires_at)}
+        view["hold"] = {
+            "id": str(taken.hold_id),
+            "amountUsd": usd_number(taken.hold.amount),
+            "expiresAt": rfc3339(expires_at),
+        }
     return view | {"budget": budget_view(verdict.settings, verdict.page, now)}
 
 
 def recorded_view(recorded: Recorded, settings: TenantSettings, now: datetime) -> dict[str, Any]:
-    return {"recorded": recorded.is_new, "costUsd": usd_number(recorded.cost), "budget": budget_view(settings, recorded.page, now)}
+    return {
+        "recorded": recorded.is_new,
+        "costUsd": usd_number(recorded.cost),
+        "budget": budget_view(settings, recorded.page, now),
+    }
 
 
 # ---- keys -------------------------------------------------------------------------------------------------------------------

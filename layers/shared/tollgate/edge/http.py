@@ -21,13 +21,17 @@ from tollgate.edge.problems import INTERNAL, Answer, answer_of, problem_of
 from tollgate.observability import logger, metrics
 from tollgate.usecases.know_settings import KnownSettings
 
+SERVER_FAULT = 500
+
 TenantPath = Annotated[str, Path(pattern=TENANT_ID)]
 
 
 class Body(BaseModel):
     """A request body of `/api/*`: camelCase, snake_case accepted, unknown fields refused by name."""
 
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid", frozen=True
+    )
 
 
 def rest_app() -> APIGatewayRestResolver:
@@ -35,6 +39,7 @@ def rest_app() -> APIGatewayRestResolver:
     app = APIGatewayRestResolver(
         enable_validation=True,
         serializer=write_json,
+        response_validation_error_http_code=500,
         json_body_deserializer=partial(json.loads, parse_float=Decimal, parse_constant=_refuse_constant),
     )
 
@@ -89,7 +94,9 @@ def request_id(app: APIGatewayRestResolver) -> str:
     return logger.get_correlation_id() or app.lambda_context.aws_request_id
 
 
-def reply(app: APIGatewayRestResolver, body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[str]:
+def reply(
+    app: APIGatewayRestResolver, body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response[str]:
     """A JSON answer with the request id."""
     return respond(Answer(status=status, body=body, headers={"x-request-id": request_id(app)} | dict(headers or {})))
 
@@ -104,6 +111,8 @@ def problem_answer(app: APIGatewayRestResolver, error: Exception) -> Answer:
     known = isinstance(error, TollgateError)
     if not known or problem_of(error) is INTERNAL:
         logger.exception("a request broke", exc_info=error)
+    elif problem_of(error).status >= SERVER_FAULT:
+        logger.warning("a request could not be served", exc_info=error)
     answer = answer_of(error, path=app.current_event.path, request_id=request_id(app))
     return Answer(status=answer.status, body=answer.body, headers={"x-request-id": request_id(app)} | answer.headers)
 

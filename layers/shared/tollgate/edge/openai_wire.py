@@ -38,7 +38,9 @@ class ChatAsked(Body):
 
 
 def api_chat(asked: ChatAsked, headers: Mapping[str, str], *, default_model: str) -> ChatRequest:
-    body = asked.model_dump(include={"model", "messages", "temperature", "tools", "tool_choice", "response_format"}, exclude_none=True)
+    body = asked.model_dump(
+        include={"model", "messages", "temperature", "tools", "tool_choice", "response_format"}, exclude_none=True
+    )
     if asked.max_output_tokens is not None:
         body["max_completion_tokens"] = asked.max_output_tokens
     return parse_chat(body, attribution_of(asked.metadata, headers), default_model=default_model)
@@ -69,13 +71,23 @@ def _labels(metadata: Any) -> Labels:
 
 
 def check_menu(
-    asked: CheckAsked, settings: TenantSettings, attribution: Attribution, *, prices: PriceBook, counter: TokenCounter, at: datetime
+    asked: CheckAsked,
+    settings: TenantSettings,
+    attribution: Attribution,
+    *,
+    prices: PriceBook,
+    counter: TokenCounter,
+    at: datetime,
 ) -> Menu:
     """The ways in which a checked call could be held. Raises RequestInvalid, NotBounded, ModelNotPriced."""
     if (asked.messages is None) == (asked.input_tokens is None):
         raise RequestInvalid("Send either messages or inputTokens.", param="messages")
     body: dict[str, Any] = {"model": asked.model, "max_completion_tokens": asked.max_output_tokens, "n": asked.n}
-    body |= {"messages": asked.messages or [{"role": "user", "content": ""}], "tools": asked.tools, "response_format": asked.response_format}
+    body |= {
+        "messages": asked.messages or [{"role": "user", "content": ""}],
+        "tools": asked.tools,
+        "response_format": asked.response_format,
+    }
     chat = replace(parse_chat(body, attribution, default_model=asked.model), tokens_given=asked.input_tokens)
     return chat_menu(chat, settings, prices, counter, at=at)
 
@@ -131,7 +143,10 @@ def api_reply(reply: ChatReply, request_id: str, now: datetime) -> dict[str, Any
 def stream_text(reply: ChatReply, *, shows_usage: bool) -> str:
     """The provider's chunks as server-sent events; the chunk with the usage only for callers who asked for it."""
     chunks = [chunk for chunk in reply.answer.body["chunks"] if shows_usage or not _is_usage_chunk(chunk)]
-    events = [json.dumps(chunk if shows_usage else _without_usage(chunk), separators=(",", ":"), ensure_ascii=False) for chunk in chunks]
+    events = [
+        json.dumps(chunk if shows_usage else _without_usage(chunk), separators=(",", ":"), ensure_ascii=False)
+        for chunk in chunks
+    ]
     return "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"])
 
 

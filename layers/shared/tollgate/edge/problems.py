@@ -64,21 +64,34 @@ def answer_of(error: Exception, *, path: str, request_id: str, now: datetime | N
     if isinstance(error, errors.UpstreamRejected):
         return _upstream_answer(error, path=path, request_id=request_id)
     problem = problem_of(error)
-    message = str(error) if problem is not INTERNAL else "Something broke on our side. The request id finds it in the logs."
+    message = (
+        str(error) if problem is not INTERNAL else "Something broke on our side. The request id finds it in the logs."
+    )
     seconds = _retry_after(error, now or datetime.now(UTC))
     headers = {"x-should-retry": "true" if problem.retry else "false"}
     if seconds is not None:
         headers["Retry-After"] = str(seconds)
     if isinstance(error, errors.BudgetRefused):
         headers["x-tollgate-refusal-reason"] = error.refusal.reason.value
-    body = _v1_body(error, problem, message) if path.startswith("/v1/") else _api_body(error, problem, message, seconds, request_id)
+    body = (
+        _v1_body(error, problem, message)
+        if path.startswith("/v1/")
+        else _api_body(error, problem, message, seconds, request_id)
+    )
     return Answer(status=problem.status, body=body, headers=headers)
 
 
 def _v1_body(error: Exception, problem: Problem, message: str) -> dict[str, Any]:
     if isinstance(error, errors.BudgetRefused):
         message = f"{message} {error.refusal.remedy}"
-    return {"error": {"message": message, "type": problem.type, "param": getattr(error, "param", None), "code": problem.code}}
+    return {
+        "error": {
+            "message": message,
+            "type": problem.type,
+            "param": getattr(error, "param", None),
+            "code": problem.code,
+        }
+    }
 
 
 def _api_body(error: Exception, problem: Problem, message: str, seconds: int | None, request_id: str) -> dict[str, Any]:
@@ -94,7 +107,11 @@ def _api_body(error: Exception, problem: Problem, message: str, seconds: int | N
 
 def refusal_facts(refusal: Refusal) -> dict[str, Any]:
     """What a refusal says beside its message: reason, the window in figures, what was asked, what would help."""
-    facts: dict[str, Any] = {"reason": refusal.reason.value, "askedUsd": usd_number(refusal.asked), "remedy": refusal.remedy}
+    facts: dict[str, Any] = {
+        "reason": refusal.reason.value,
+        "askedUsd": usd_number(refusal.asked),
+        "remedy": refusal.remedy,
+    }
     window = refusal.window
     if window is not None:
         unit, number = ("Tokens", int) if refusal.reason is Reason.TOKEN_BUDGET else ("Usd", usd_number)

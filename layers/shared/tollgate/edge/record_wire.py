@@ -14,7 +14,9 @@ from tollgate.ports import PriceBook
 from tollgate.usecases.record_cost import Spent
 
 
-def spent_of(asked: RecordAsked, headers: Mapping[str, str], prices: PriceBook, *, request_id: str, now: datetime) -> Spent:
+def spent_of(
+    asked: RecordAsked, headers: Mapping[str, str], prices: PriceBook, *, request_id: str, now: datetime
+) -> Spent:
     """Raises RequestInvalid and ModelNotPriced."""
     hold_id = parse_hold_id(asked.hold_id) if asked.hold_id is not None else None
     cost, usage = _cost(asked, prices, now)
@@ -49,7 +51,9 @@ def _usage(usage: Mapping[str, object]) -> Usage:
     try:
         return usage_of(usage)
     except (KeyError, TypeError, ValueError) as error:
-        raise RequestInvalid("usage must be OpenAI's usage object, such as the one of the answer that was billed.", param="usage") from error
+        raise RequestInvalid(
+            "usage must be OpenAI's usage object, such as the one of the answer that was billed.", param="usage"
+        ) from error
 
 
 def _record_id(asked: RecordAsked, hold_id: HoldId | None, headers: Mapping[str, str]) -> str:
@@ -57,7 +61,10 @@ def _record_id(asked: RecordAsked, hold_id: HoldId | None, headers: Mapping[str,
         return str(hold_id)
     given = asked.record_id or {name.lower(): value for name, value in headers.items()}.get("idempotency-key")
     if not given:
-        raise RequestInvalid("A record without holdId needs recordId or the header Idempotency-Key, so that it counts once.", param="recordId")
+        raise RequestInvalid(
+            "A record without holdId needs recordId or the header Idempotency-Key, so that it counts once.",
+            param="recordId",
+        )
     if len(given) > 64 or not given.isprintable() or not given.isascii():
         raise RequestInvalid("recordId has at most 64 printable ASCII characters.", param="recordId")
     return f"r:{given}"

@@ -54,11 +54,20 @@ def _next(page: Page, hold: Hold, at: datetime) -> Posting | None:
         return bar_key(hold.key, day=hold.day, at=at)
     if closed.booked == ZERO:
         return None
-    return settle_late(hold.key, closed, cost=ZERO, tokens=0, span=_span(hold, at, posting="late", cost=-closed.booked), at=at)
+    return settle_late(
+        hold.key, closed, cost=ZERO, tokens=0, span=_span(hold, at, posting="late", cost=-closed.booked), at=at
+    )
 
 
 def _span(hold: Hold, at: datetime, *, posting: str, cost: int) -> Span:
     return Span(
-        posting=posting, hold=hold.key, at=at, day=hold.day, outcome=Outcome.CANCELLED, cost_nanousd=NanoUsd(cost), held_nanousd=hold.amount,
-        model=hold.model, agent=hold.agent,
-    )  # fmt: skip
+        posting=posting,
+        hold=hold.key,
+        at=at,
+        day=hold.day,
+        outcome=Outcome.CANCELLED,
+        cost_nanousd=NanoUsd(cost),
+        held_nanousd=hold.amount,
+        model=hold.model,
+        agent=hold.agent,
+    )

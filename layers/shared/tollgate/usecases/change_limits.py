@@ -32,7 +32,10 @@ class Change:
 def change_limits(
     change: Change, accounts: Accounts, *, defaults: Callable[[str], TenantSettings], clock: Callable[[], datetime]
 ) -> Changed:
-    """Lowering a limit under what is spent is allowed, and refuses the next call. Raises RequestInvalid, VersionStale, LedgerUnavailable."""
+    """Lowering a limit under what is spent is allowed, and refuses the next call.
+
+    Raises RequestInvalid, VersionStale, LedgerUnavailable.
+    """
     for _ in range(TRIES):
         now = clock()
         current = accounts.read(change.tenant_id)

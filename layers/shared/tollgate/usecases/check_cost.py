@@ -67,11 +67,23 @@ def check_cost(check: Check, settings: TenantSettings, ports: CheckPorts, *, dea
             settings = ports.accounts.read(settings.tenant_id) or settings
         return _look(check, settings, replace(page, version=settings.version), window, now)
     wanted = Wanted(
-        tenant_id=settings.tenant_id, key=ports.new_key(), kind=HoldKind.CHECK, window=window, expires_at=now + check.hold_for,
+        tenant_id=settings.tenant_id,
+        key=ports.new_key(),
+        kind=HoldKind.CHECK,
+        window=window,
+        expires_at=now + check.hold_for,
         attribution=check.attribution,
-    )  # fmt: skip
+    )
     try:
-        taken = take_hold(wanted, check.menu, settings, ledger=ports.ledger, accounts=ports.accounts, clock=ports.clock, until=deadline)
+        taken = take_hold(
+            wanted,
+            check.menu,
+            settings,
+            ledger=ports.ledger,
+            accounts=ports.accounts,
+            clock=ports.clock,
+            until=deadline,
+        )
     except BudgetRefused as error:
         seen = ports.ledger.read_page(settings.tenant_id, window.month)
         return _verdict(check, check.menu.asked, seen, settings, refusal=error.refusal)
@@ -89,16 +101,25 @@ def _look(check: Check, settings: TenantSettings, page: Page, window: Window, no
             return _verdict(check, offer, page, settings)
         following = next_offer(check.menu, offer, fault)
         if following is None:
-            return _verdict(check, check.menu.asked, page, settings, refusal=refusal_from(page, settings, posting, fault))
+            return _verdict(
+                check, check.menu.asked, page, settings, refusal=refusal_from(page, settings, posting, fault)
+            )
         offer = following
 
 
 def _would_hold(offer: Offer, check: Check, settings: TenantSettings, window: Window) -> Hold:
     agent = check.attribution.agent
     return Hold(
-        key="-" * 12, kind=HoldKind.CHECK, amount=offer.amount, tokens=offer.bound.tokens, day=window.day, expires_at=0, model=offer.price.model,
-        agent=agent, counted=agent in settings.agents,
-    )  # fmt: skip
+        key="-" * 12,
+        kind=HoldKind.CHECK,
+        amount=offer.amount,
+        tokens=offer.bound.tokens,
+        day=window.day,
+        expires_at=0,
+        model=offer.price.model,
+        agent=agent,
+        counted=agent in settings.agents,
+    )
 
 
 def _empty(settings: TenantSettings, window: Window) -> Page:
@@ -106,8 +127,18 @@ def _empty(settings: TenantSettings, window: Window) -> Page:
 
 
 def _verdict(
-    check: Check, offer: Offer, page: Page | None, settings: TenantSettings, *, refusal: Refusal | None = None, taken: Taken | None = None
+    check: Check,
+    offer: Offer,
+    page: Page | None,
+    settings: TenantSettings,
+    *,
+    refusal: Refusal | None = None,
+    taken: Taken | None = None,
 ) -> Verdict:
-    decision: Literal["allow", "downgrade", "deny"] = "deny" if refusal else "downgrade" if offer.downgrade_reason else "allow"
+    decision: Literal["allow", "downgrade", "deny"] = (
+        "deny" if refusal else "downgrade" if offer.downgrade_reason else "allow"
+    )
     counted = offer.bound if offer.counted else check.menu.count(offer)
-    return Verdict(decision=decision, offer=offer, counted=counted, page=page, settings=settings, refusal=refusal, taken=taken)
+    return Verdict(
+        decision=decision, offer=offer, counted=counted, page=page, settings=settings, refusal=refusal, taken=taken
+    )

@@ -69,27 +69,43 @@ def complete_chat(
     started = ports.clock()
     menu = chat_menu(chat, settings, ports.prices, ports.counter, at=started)
     wanted = Wanted(
-        tenant_id=settings.tenant_id, key=ports.new_key(), kind=HoldKind.CALL, window=window_at(started, settings.zones),
-        expires_at=deadline + EXPIRY_MARGIN, attribution=chat.attribution,
-    )  # fmt: skip
-    taken = take_hold(wanted, menu, settings, ledger=ports.ledger, accounts=ports.accounts, clock=ports.clock, until=deadline)
+        tenant_id=settings.tenant_id,
+        key=ports.new_key(),
+        kind=HoldKind.CALL,
+        window=window_at(started, settings.zones),
+        expires_at=deadline + EXPIRY_MARGIN,
+        attribution=chat.attribution,
+    )
+    taken = take_hold(
+        wanted, menu, settings, ledger=ports.ledger, accounts=ports.accounts, clock=ports.clock, until=deadline
+    )
     asked_at = ports.clock()
     result = _ask_upstream(chat, taken, ports, deadline - TIME_TO_SETTLE - asked_at)
     answered_at = ports.clock()
     settlement = settlement_of(result, taken.hold, ports.prices.price_of(taken.hold.model, started))
     facts = CallFacts(
-        requested=menu.asked.price, attribution=chat.attribution, request_id=request_id, downgrade_reason=taken.offer.downgrade_reason,
+        requested=menu.asked.price,
+        attribution=chat.attribution,
+        request_id=request_id,
+        downgrade_reason=taken.offer.downgrade_reason,
         upstream_id=result.upstream_id if isinstance(result, Answered) else None,
-        latency_ms=_milliseconds(answered_at - started), upstream_ms=_milliseconds(answered_at - asked_at),
-    )  # fmt: skip
+        latency_ms=_milliseconds(answered_at - started),
+        upstream_ms=_milliseconds(answered_at - asked_at),
+    )
     page = _settle(taken, settlement, facts, ports, deadline)
     return ChatReply(
-        answer=_answer_or_raise(result, ports.clock()), taken=taken, settlement=settlement, requested_model=chat.model,
-        output_tokens=taken.offer.bound.output, page=page,
-    )  # fmt: skip
+        answer=_answer_or_raise(result, ports.clock()),
+        taken=taken,
+        settlement=settlement,
+        requested_model=chat.model,
+        output_tokens=taken.offer.bound.output,
+        page=page,
+    )
 
 
-def chat_menu(chat: ChatRequest, settings: TenantSettings, prices: PriceBook, counter: TokenCounter, *, at: datetime) -> Menu:
+def chat_menu(
+    chat: ChatRequest, settings: TenantSettings, prices: PriceBook, counter: TokenCounter, *, at: datetime
+) -> Menu:
     """The ways to hold this call. Raises ModelNotPriced, RequestInvalid."""
     if settings.allowed_models is not None and chat.model not in settings.allowed_models:
         raise RequestInvalid(f"This tenant may not use the model {chat.model[:80]!r}.", param="model")
@@ -100,7 +116,11 @@ def chat_menu(chat: ChatRequest, settings: TenantSettings, prices: PriceBook, co
 
 def _cheaper(chat: ChatRequest, settings: TenantSettings, prices: PriceBook, at: datetime) -> Offer | None:
     model = settings.cheaper_model
-    if model is None or model == chat.model or (settings.allowed_models is not None and model not in settings.allowed_models):
+    if (
+        model is None
+        or model == chat.model
+        or (settings.allowed_models is not None and model not in settings.allowed_models)
+    ):
         return None
     try:
         price = prices.price_of(model, at)
@@ -120,9 +140,15 @@ def _ask_upstream(chat: ChatRequest, taken: Taken, ports: ChatPorts, time_left: 
     return ports.upstream.complete(body, timeout_s=time_left.total_seconds())
 
 
-def _settle(taken: Taken, settlement: Settlement, facts: CallFacts, ports: ChatPorts, deadline: datetime) -> Page | None:
+def _settle(
+    taken: Taken, settlement: Settlement, facts: CallFacts, ports: ChatPorts, deadline: datetime
+) -> Page | None:
     place = Place(
-        tenant_id=taken.page.tenant_id, month=taken.hold_id.month, hold=taken.hold, seen=taken.page, unanswered=taken.unanswered
+        tenant_id=taken.page.tenant_id,
+        month=taken.hold_id.month,
+        hold=taken.hold,
+        seen=taken.page,
+        unanswered=taken.unanswered,
     )
     span = span_of(settlement, taken.hold, facts, ports.clock())
     # A second is kept for the answer, which the client gets whether or not the settlement got through.
@@ -139,7 +165,9 @@ def _answer_or_raise(result: UpstreamResult, now: datetime) -> Answered:
         case NotSent(message=message):
             raise BreakerOpen(f"The model's provider cannot be reached: {message}", retry_at=now + NOT_SENT_RETRY)
         case Unclear(message=message):
-            raise UpstreamUnknown(f"{message} The call may have been billed, so its whole hold is booked; do not repeat it blindly.")
+            raise UpstreamUnknown(
+                f"{message} The call may have been billed, so its whole hold is booked; do not repeat it blindly."
+            )
 
 
 def _milliseconds(time: timedelta) -> int:

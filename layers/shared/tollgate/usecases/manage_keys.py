@@ -30,21 +30,34 @@ class KeyAsked:
 
 
 def create_key(
-    asked: KeyAsked, keys: Keys, accounts: Accounts, *, now: datetime, new_id: Callable[[], str], new_secret: Callable[[], str]
+    asked: KeyAsked,
+    keys: Keys,
+    accounts: Accounts,
+    *,
+    now: datetime,
+    new_id: Callable[[], str],
+    new_secret: Callable[[], str],
 ) -> NewKey:
     """`new_id`: 12 lower-case letters and digits; `new_secret`: 43 URL-safe characters (256 bits). Raises TenantNotFound."""
     if asked.tenant_id is not None and accounts.read(asked.tenant_id) is None:
         raise TenantNotFound(asked.tenant_id)
     key_id, secret = new_id(), new_secret()
     entry = KeyEntry(
-        key_id=key_id, secret_hash=hash_secret(secret), role=asked.role.value, tenant_id=asked.tenant_id, name=asked.name, created_at=now,
+        key_id=key_id,
+        secret_hash=hash_secret(secret),
+        role=asked.role.value,
+        tenant_id=asked.tenant_id,
+        name=asked.name,
+        created_at=now,
         expires_at=asked.expires_at,
-    )  # fmt: skip
+    )
     keys.put(entry)
     return NewKey(entry=entry, key=f"tg_{key_id}_{secret}")
 
 
-def authenticate_key(key: str, keys: Keys, accounts: Accounts, *, now: datetime) -> tuple[Caller, TenantSettings | None]:
+def authenticate_key(
+    key: str, keys: Keys, accounts: Accounts, *, now: datetime
+) -> tuple[Caller, TenantSettings | None]:
     """Who calls, with his tenant's settings. Raises KeyUnknown for anything but a live key of ours, LedgerUnavailable."""
     found = KEY.fullmatch(key)
     entry = keys.read(found[1]) if found else None

@@ -43,7 +43,9 @@ class Recorded:
     page: Page | None
 
 
-def record(spent: Spent, settings: TenantSettings, *, ledger: Ledger, accounts: Accounts, clock: Callable[[], datetime]) -> Recorded:
+def record(
+    spent: Spent, settings: TenantSettings, *, ledger: Ledger, accounts: Accounts, clock: Callable[[], datetime]
+) -> Recorded:
     """Never refused for want of room. Raises RecordDiffers, HoldNotYours, LedgerUnavailable."""
     now = clock()
     arrival = window_at(now, settings.zones)
@@ -56,7 +58,9 @@ def record(spent: Spent, settings: TenantSettings, *, ledger: Ledger, accounts: 
         if page is None:
             settings = _open(settings, month, ledger, accounts)
             continue
-        result = ledger.post_record(_posting(spent, page, month, arrival, now), entry, tenant_id=settings.tenant_id, month=month)
+        result = ledger.post_record(
+            _posting(spent, page, month, arrival, now), entry, tenant_id=settings.tenant_id, month=month
+        )
         match result:
             case Record():
                 return _again(result, spent, page)
@@ -108,14 +112,32 @@ def _posting(spent: Spent, page: Page, month: str, arrival: Window, now: datetim
     day = hold_id.day if hold_id is not None and hold_id.month == month else arrival.day
     agent = spent.attribution.agent if spent.attribution.agent in page.agents else None
     span = _span(spent, now, day=day, key=spent.record_id[:64], posting="record", held=NanoUsd(0))
-    return record_cost(spent.record_id, day=day, cost=spent.cost, tokens=spent.usage.total, agent=agent, span=span, at=now)
+    return record_cost(
+        spent.record_id, day=day, cost=spent.cost, tokens=spent.usage.total, agent=agent, span=span, at=now
+    )
 
 
 def _span(spent: Spent, at: datetime, *, day: str, key: str, posting: str, held: NanoUsd) -> Span:
     usage, labels = spent.usage, spent.attribution
     return Span(
-        posting=posting, hold=key, at=at, day=day, outcome=spent.outcome, cost_nanousd=spent.cost, held_nanousd=held, model=spent.model,
-        requested_model=spent.model, uncached=usage.uncached, cached=usage.cached, written=usage.written, output=usage.output,
-        reasoning=usage.reasoning, agent=labels.agent, run_id=labels.run_id, job_id=labels.job_id, booking_id=labels.booking_id,
-        call_id=labels.call_id, request_id=clipped(spent.request_id),
-    )  # fmt: skip
+        posting=posting,
+        hold=key,
+        at=at,
+        day=day,
+        outcome=spent.outcome,
+        cost_nanousd=spent.cost,
+        held_nanousd=held,
+        model=spent.model,
+        requested_model=spent.model,
+        uncached=usage.uncached,
+        cached=usage.cached,
+        written=usage.written,
+        output=usage.output,
+        reasoning=usage.reasoning,
+        agent=labels.agent,
+        run_id=labels.run_id,
+        job_id=labels.job_id,
+        booking_id=labels.booking_id,
+        call_id=labels.call_id,
+        request_id=clipped(spent.request_id),
+    )

@@ -50,7 +50,13 @@ def settle(
 
 def _first(place: Place, settlement: Settlement, span: Span, at: datetime) -> Posting:
     return settle_hold(
-        place.hold, cost=settlement.cost, tokens=settlement.tokens, span=span, at=at, seen=place.seen, bury=place.unanswered
+        place.hold,
+        cost=settlement.cost,
+        tokens=settlement.tokens,
+        span=span,
+        at=at,
+        seen=place.seen,
+        bury=place.unanswered,
     )
 
 
@@ -58,7 +64,9 @@ def _next(page: Page, place: Place, settlement: Settlement, span: Span, at: date
     """Which of three it was: another amount or day, closed by somebody else, or an earlier try of this very write."""
     there, closed = page.holds.get(place.hold.key), page.closed.get(place.hold.key)
     if there is not None:
-        return _first(replace(place, hold=there), settlement, replace(span, held_nanousd=there.amount, day=there.day), at)
+        return _first(
+            replace(place, hold=there), settlement, replace(span, held_nanousd=there.amount, day=there.day), at
+        )
     if closed is None or closed.booked == settlement.cost:
         return None
     change = NanoUsd(settlement.cost - closed.booked)

@@ -71,16 +71,26 @@ def _closing(hold: Hold, at: datetime) -> Posting:
 
 def _span(hold: Hold, at: datetime, posting: str, outcome: Outcome, cost: NanoUsd) -> Span:
     return Span(
-        posting=posting, hold=hold.key, at=at, day=hold.day, outcome=outcome, cost_nanousd=cost, held_nanousd=hold.amount, model=hold.model,
-        requested_model=hold.model, agent=hold.agent,
-    )  # fmt: skip
+        posting=posting,
+        hold=hold.key,
+        at=at,
+        day=hold.day,
+        outcome=outcome,
+        cost_nanousd=cost,
+        held_nanousd=hold.amount,
+        model=hold.model,
+        requested_model=hold.model,
+        agent=hold.agent,
+    )
 
 
 def _tidy(page: Page, ledger: Ledger, accounts: Accounts, now: datetime) -> None:
     """Forgets what is past its time, drops old days, and sets when the page is due again."""
     past = now.timestamp() - GRACE.total_seconds()
     keys = sorted(key for key, closed in page.closed.items() if closed.until <= past)
-    left = [hold.expires_at for hold in page.holds.values()] + [closed.until for key, closed in page.closed.items() if key not in keys]
+    left = [hold.expires_at for hold in page.holds.values()] + [
+        closed.until for key, closed in page.closed.items() if key not in keys
+    ]
     minutes = sorted(minute for minute in page.minutes if minute < int(now.timestamp()) // 60 - 1)
     if page.due is not None:
         ledger.set_due(page, keys=keys, minutes=minutes, due=min(left, default=None))

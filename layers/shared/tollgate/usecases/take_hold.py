@@ -82,7 +82,9 @@ class _Holding:
 
     def _try(self) -> Taken | None:
         posting = open_hold(self._hold(), at=self.clock(), under_soft_cap=self.offer.under_soft_cap)
-        result = self.ledger.post(posting, self.settings, tenant_id=self.wanted.tenant_id, month=self.wanted.window.month)
+        result = self.ledger.post(
+            posting, self.settings, tenant_id=self.wanted.tenant_id, month=self.wanted.window.month
+        )
         self.unanswered = self.unanswered or result.unanswered
         match result:
             case Posted(page=page):
@@ -150,20 +152,38 @@ class _Holding:
     def _hold(self) -> Hold:
         agent = self.wanted.attribution.agent
         return Hold(
-            key=self.wanted.key, kind=self.wanted.kind, amount=self.offer.amount, tokens=self.offer.bound.tokens, day=self.wanted.window.day,
-            expires_at=int(self.wanted.expires_at.timestamp()), model=self.offer.price.model, agent=agent, counted=agent in self.settings.agents,
-        )  # fmt: skip
+            key=self.wanted.key,
+            kind=self.wanted.kind,
+            amount=self.offer.amount,
+            tokens=self.offer.bound.tokens,
+            day=self.wanted.window.day,
+            expires_at=int(self.wanted.expires_at.timestamp()),
+            model=self.offer.price.model,
+            agent=agent,
+            counted=agent in self.settings.agents,
+        )
 
     def _taken(self, hold: Hold, page: Page) -> Taken:
         hold_id = HoldId(page.month, hold.day, hold.key)
-        return Taken(hold=hold, hold_id=hold_id, offer=self.offer, page=page, settings=self.settings, unanswered=self.unanswered)
+        return Taken(
+            hold=hold, hold_id=hold_id, offer=self.offer, page=page, settings=self.settings, unanswered=self.unanswered
+        )
 
     def _cancel(self) -> None:
         cancel(self._hold(), self.wanted.window.month, self.settings, self.ledger, clock=self.clock, until=self.until)
 
 
 def take_hold(
-    wanted: Wanted, menu: Menu, settings: TenantSettings, *, ledger: Ledger, accounts: Accounts, clock: Callable[[], datetime], until: datetime
+    wanted: Wanted,
+    menu: Menu,
+    settings: TenantSettings,
+    *,
+    ledger: Ledger,
+    accounts: Accounts,
+    clock: Callable[[], datetime],
+    until: datetime,
 ) -> Taken:
     """Raises BudgetRefused with the page's word, LedgerUnavailable, TenantNotFound. What may have landed is cancelled before it raises."""
-    return _Holding(wanted=wanted, menu=menu, settings=settings, ledger=ledger, accounts=accounts, clock=clock, until=until).run()
+    return _Holding(
+        wanted=wanted, menu=menu, settings=settings, ledger=ledger, accounts=accounts, clock=clock, until=until
+    ).run()
