@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 from ministack import app
 from ministack.core import lambda_runtime
@@ -39,7 +39,7 @@ def main() -> None:
 class UnpackedOnce(zipfile.ZipFile):
     """Unpacks an archive the first time, and links to that from then on: read-only for all, as Lambda's /opt is."""
 
-    locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+    locks: ClassVar[defaultdict[str, threading.Lock]] = defaultdict(threading.Lock)
 
     def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
         assert self.filename is not None
@@ -50,6 +50,8 @@ class UnpackedOnce(zipfile.ZipFile):
                 super().extractall(shared, members, pwd)
         Path(path).rmdir()
         Path(path).symlink_to(shared)
+        # Twenty megabytes for each process otherwise.
+        Path(self.filename).unlink()
 
 
 def with_streams(get_state: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:

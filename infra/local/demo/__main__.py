@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import signal
 import sys
 import time
@@ -19,6 +20,8 @@ from infra.local.demo.screen import Screen
 def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
+    # Importing ministack's parts turns every library's chatter on.
+    logging.getLogger().setLevel(logging.WARNING)
     screen = Screen()
     try:
         configuration = read_configuration()

@@ -65,11 +65,11 @@ class Morning:
     def _begin_flood(self, tenant: Tenant, random: Random) -> None:
         attempts, patience = (FEW_ATTEMPTS, FEW_PATIENCE) if self.few else (ATTEMPTS, PATIENCE)
 
-        def flood() -> None:
-            self.tally.tell(f"{tenant.id}: its {FLOODING_AGENT} is caught in a loop")
-            self._desk(tenant, random).flood(attempts=attempts, patience=patience)
-
+        self._start(
+            lambda: self.tally.tell(f"{tenant.id}: its {FLOODING_AGENT} is caught in a loop"), after_s=FLOOD_AFTER_S
+        )
         for number in range(1 if self.few else FLOOD_RUNNERS):
+            flood = partial(self._desk(tenant, random).flood, attempts=attempts, patience=patience)
             self._start(flood, after_s=FLOOD_AFTER_S + number)
 
     def _desk(self, tenant: Tenant, random: Random) -> Desk:

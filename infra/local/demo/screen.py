@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.bar import Bar
-from rich.columns import Columns
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -22,7 +22,9 @@ EVENTS_SHOWN = 5
 # Without a terminal: a line for each tenant at this interval.
 LINES_EVERY_S = 5.0
 STATES = {"ok": "green", "soft": "yellow", "exhausted": "red", "suspended": "red"}
-BAR_WIDTH = 18
+BAR_WIDTH = 10
+# Where there is no terminal to ask.
+PLAIN_WIDTH = 100
 
 
 def dollars(amount: int) -> str:
@@ -30,14 +32,19 @@ def dollars(amount: int) -> str:
     return f"${amount / NANO_PER_USD:.4f}"
 
 
+def new_console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
+
+
 @dataclass(slots=True)
 class Screen:
-    console: Console = field(default_factory=lambda: Console(highlight=False))
+    console: Console = field(default_factory=new_console)
     _lines_at: float = 0.0
     _events_shown: int = 0
 
     def say(self, line: str, *, style: str = "") -> None:
-        self.console.print(Text(line, style=style))
+        self.console.print(Text(line, style=style), soft_wrap=True)
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -70,9 +77,10 @@ class Screen:
 
     def show_end(self, tenants: Sequence[Tenant], tally: Tally, summaries: Mapping[str, Summary]) -> None:
         self.console.print(figures(tenants, tally, title="The morning, as the agents saw it"))
-        flood = next((seen for _, seen in tally.refusals), None)
-        if flood is not None:
-            self.console.print(refusal_panel(flood))
+        if tally.first_refusal is not None:
+            self.console.print(refusal_panel(tally.first_refusal))
+            others = sum(tally.count(tenant.id).served for tenant in tenants if not tenant.shop.floods)
+            self.say(f"  Since then {others - tally.others_served_before} more calls of the other shops were served.")
         self.console.print(summary_table(tenants, summaries))
 
     def show_proof(self, proof: Proof) -> None:
@@ -110,37 +118,37 @@ class Watch:
 
 
 def figures(tenants: Sequence[Tenant], tally: Tally, *, title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("tenant")
-    for name in ("served", "downgraded", "refused", "failed"):
-        table.add_column(name, justify="right")
-    table.add_column("spent of the day's budget")
-    table.add_column("held", justify="right")
-    table.add_column("state")
+    table = new_table(title, "tenant", "served", "down-\ngraded", "refused", "spent", "of", "", "held", "state")
     for tenant in tenants:
         count = tally.count(tenant.id)
         standing = count.standing
+        if standing is None:
+            table.add_row(tenant.shop.id)
+            continue
+        colour = STATES[standing.state]
         table.add_row(
-            tenant.id,
+            tenant.shop.id,
             str(count.served),
             Text(str(count.downgraded), style="yellow" if count.downgraded else ""),
             Text(str(count.refused), style="red" if count.refused else ""),
-            Text(str(count.failed), style="red" if count.failed else "dim"),
-            spent_bar(count, tenant.shop.budget),
-            dollars(standing.held) if standing else "",
-            Text(standing.state, style=STATES.get(standing.state, "")) if standing else "",
+            dollars(standing.spent),
+            f"${standing.limit / NANO_PER_USD:.2f}",
+            Bar(size=standing.limit, begin=0, end=min(standing.spent, standing.limit), width=BAR_WIDTH, color=colour),
+            dollars(standing.held),
+            Text(standing.state, style=colour),
         )
     return table
 
 
-def spent_bar(count: Count, limit: int) -> RenderableType:
-    if count.standing is None:
-        return ""
-    spent = count.standing.spent
-    bar = Bar(
-        size=limit, begin=0, end=min(spent, limit), width=BAR_WIDTH, color=STATES.get(count.standing.state, "green")
+def new_table(title: str, *columns: str) -> Table:
+    """The first column is a name, and gives way where the terminal is narrow."""
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
     )
-    return Columns([bar, Text(f"{dollars(spent)} of {dollars(limit)}")], padding=(0, 1))
+    table.add_column(columns[0], no_wrap=True, overflow="ellipsis")
+    for column in columns[1:]:
+        table.add_column(column, justify="left" if column in ("", "state") else "right", no_wrap=True)
+    return table
 
 
 def standing_line(tenant: Tenant, count: Count) -> str:
@@ -165,15 +173,12 @@ def refusal_panel(seen: RefusalSeen) -> Panel:
 
 
 def summary_table(tenants: Iterable[Tenant], summaries: Mapping[str, Summary]) -> Table:
-    table = Table(title="GET /api/cost/summary", title_justify="left", title_style="bold")
-    table.add_column("tenant")
-    for name in ("calls", "cost", "input", "cached", "output", "downgraded", "saved", "p50 / p95"):
-        table.add_column(name, justify="right")
-    table.add_column("by model")
+    columns = ("calls", "cost", "input", "cached", "output", "down-\ngraded", "saved", "p50 ms", "p95 ms")
+    table = new_table("What GET /api/cost/summary says", "tenant", *columns)
     for tenant in tenants:
         summary = summaries[tenant.id]
         table.add_row(
-            tenant.id,
+            tenant.shop.id,
             str(summary.calls),
             dollars(summary.cost),
             f"{summary.input_tokens:,}",
@@ -181,22 +186,21 @@ def summary_table(tenants: Iterable[Tenant], summaries: Mapping[str, Summary]) -
             f"{summary.output_tokens:,}",
             str(summary.downgraded_calls),
             dollars(summary.saved),
-            f"{summary.p50_ms} / {summary.p95_ms} ms",
-            "\n".join(f"{model}: {calls}, {dollars(cost)}" for model, calls, cost in summary.models),
+            str(summary.p50_ms),
+            str(summary.p95_ms),
         )
+        for model, calls, cost in summary.models:
+            table.add_row(Text(f"  {model}"), str(calls), dollars(cost), style="dim")
     return table
 
 
 def proof_table(comparisons: Iterable[Comparison]) -> Table:
-    table = Table(title="The proof, to the nano-dollar", title_justify="left", title_style="bold")
-    table.add_column("one says")
-    table.add_column("", justify="right")
-    table.add_column("the other says")
-    table.add_column("", justify="right")
-    table.add_column("in")
-    table.add_column("")
+    table = new_table("The proof, to the nano-dollar", "what", "", "in", "")
+    table.columns[1].justify = "right"
+    table.columns[2].justify = "left"
     for comparison in comparisons:
         left, right = comparison.sums
         verdict = Text("equal", style="green") if comparison.is_equal else Text("NOT equal", style="bold red")
-        table.add_row(comparison.left_name, f"{left:,}", comparison.right_name, f"{right:,}", comparison.unit, verdict)
+        table.add_row(comparison.left_name, f"{left:,}", comparison.unit)
+        table.add_row(comparison.right_name, f"{right:,}", comparison.unit, verdict, end_section=True)
     return table

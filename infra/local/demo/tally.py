@@ -1,7 +1,6 @@
 """What the agents themselves saw: the morning's figures, written by many threads and read by the screen."""
 
 import threading
-from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from infra.local.demo.api import Standing
@@ -37,10 +36,11 @@ class Count:
 
 @dataclass(slots=True)
 class Tally:
+    """`others_served_before`: calls of all other tenants that were answered before the first refusal."""
+
     counts: dict[str, Count] = field(default_factory=dict)
-    refusals: list[tuple[str, RefusalSeen]] = field(default_factory=list)
-    reasons: dict[str, Counter[str]] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
+    first_refusal: RefusalSeen | None = None
+    others_served_before: int = 0
     events: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -55,15 +55,16 @@ class Tally:
     def refuse(self, tenant_id: str, refusal: RefusalSeen) -> None:
         was = self._add(tenant_id, in_flight=-1, refused=1)
         with self._lock:
-            self.refusals.append((tenant_id, refusal))
-            self.reasons.setdefault(tenant_id, Counter())[refusal.reason] += 1
+            if self.first_refusal is None:
+                self.first_refusal = refusal
+                self.others_served_before = sum(
+                    count.served for name, count in self.counts.items() if name != tenant_id
+                )
         if was.refused == 0:
             self.tell(f"{tenant_id}: the first call is refused ({refusal.reason}), of its {refusal.agent}")
 
     def fail(self, tenant_id: str, what: str) -> None:
         self._add(tenant_id, in_flight=-1, failed=1)
-        with self._lock:
-            self.failures.append(f"{tenant_id}: {what}")
         self.tell(f"{tenant_id}: a call failed: {what}")
 
     def end_conversation(self, tenant_id: str) -> None:

@@ -14,9 +14,10 @@ TIER_BYTES_MAX = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFacts:
-    """`requested`: the price of the model that was asked for, to tell what a downgrade saved."""
+    """`requested` and `served`: the prices of the two models, which differ after a downgrade; the hold may be of the dearer one."""
 
     requested: Price
+    served: Price
     attribution: Attribution
     request_id: str
     downgrade_reason: str | None = None
@@ -35,8 +36,8 @@ def span_of(settlement: Settlement, hold: Hold, facts: CallFacts, at: datetime) 
         outcome=settlement.outcome,
         cost_nanousd=settlement.cost,
         held_nanousd=hold.amount,
-        saved_nanousd=_saved(settlement, hold, facts),
-        model=hold.model,
+        saved_nanousd=_saved(settlement, facts),
+        model=facts.served.model,
         requested_model=facts.requested.model,
         downgrade_reason=facts.downgrade_reason,
         service_tier=clipped(settlement.tier, TIER_BYTES_MAX),
@@ -58,8 +59,8 @@ def span_of(settlement: Settlement, hold: Hold, facts: CallFacts, at: datetime) 
     )
 
 
-def _saved(settlement: Settlement, hold: Hold, facts: CallFacts) -> NanoUsd:
+def _saved(settlement: Settlement, facts: CallFacts) -> NanoUsd:
     """The same tokens at the requested model's price, less what they cost: an estimate, since another model writes another answer."""
-    if facts.downgrade_reason is None or facts.requested.model == hold.model:
+    if facts.downgrade_reason is None or facts.requested.model == facts.served.model:
         return NanoUsd(0)
     return NanoUsd(max(0, cost_of(settlement.usage, facts.requested) - settlement.cost))

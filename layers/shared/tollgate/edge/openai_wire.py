@@ -101,7 +101,7 @@ def chat_headers(reply: ChatReply, now: datetime) -> dict[str, str]:
         "x-tollgate-cost-usd": f"{to_usd(reply.settlement.cost):f}",
         "x-tollgate-hold-id": str(taken.hold_id),
         "x-tollgate-model-requested": reply.requested_model,
-        "x-tollgate-model-served": taken.hold.model,
+        "x-tollgate-model-served": taken.offer.price.model,
         "x-tollgate-max-output-tokens": str(reply.output_tokens),
     }
     if reply.downgraded:
@@ -125,7 +125,7 @@ def api_reply(reply: ChatReply, request_id: str, now: datetime) -> dict[str, Any
         "message": choice.get("message"),
         "finishReason": choice.get("finish_reason"),
         "requestedModel": reply.requested_model,
-        "model": reply.taken.hold.model,
+        "model": reply.taken.offer.price.model,
         "downgraded": reply.downgraded,
         "usage": body.get("usage"),
         "costUsd": usd_number(reply.settlement.cost),

@@ -82,9 +82,10 @@ def complete_chat(
     asked_at = ports.clock()
     result = _ask_upstream(chat, taken, ports, deadline - TIME_TO_SETTLE - asked_at)
     answered_at = ports.clock()
-    settlement = settlement_of(result, taken.hold, ports.prices.price_of(taken.hold.model, started))
+    settlement = settlement_of(result, taken.hold, taken.offer.price)
     facts = CallFacts(
         requested=menu.asked.price,
+        served=taken.offer.price,
         attribution=chat.attribution,
         request_id=request_id,
         downgrade_reason=taken.offer.downgrade_reason,
