@@ -12,6 +12,8 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
 PYTEST_ARGS ?=
+RUNTIME ?= python3.13
+ARCHITECTURE ?= arm64
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Function folders are packaged as they lie there, so no tool may leave its caches in them.
@@ -87,9 +89,10 @@ lock: ## Compile requirements/ and the layers' lists anew (LOCK_ARGS=--upgrade f
 
 .PHONY: build
 build: setup ## Build for AWS (RUNTIME=python3.13 ARCHITECTURE=arm64)
-	@$(RUN) -m infra.build --runtime "$(or $(RUNTIME),python3.13)" --architecture "$(or $(ARCHITECTURE),arm64)"
+	@$(RUN) -m infra.build --runtime "$(RUNTIME)" --architecture "$(ARCHITECTURE)"
 
 .PHONY: deploy
-deploy: build ## Deploy to AWS with your own credentials; asks before it changes anything
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sam deploy --template-file .aws-sam/build/template.yaml \
-		--parameter-overrides Runtime="$(or $(RUNTIME),python3.13)" Architecture="$(or $(ARCHITECTURE),arm64)" $(DEPLOY_ARGS)
+deploy: build ## Deploy to AWS with your own credentials; asks before it changes anything (PARAMETERS='Name=value ...')
+	@$(VENV)/bin/sam deploy --config-file "$(CURDIR)/samconfig.toml" \
+		--template-file ".aws-sam/$(RUNTIME)-$(ARCHITECTURE)/build/template.yaml" \
+		--parameter-overrides Runtime="$(RUNTIME)" Architecture="$(ARCHITECTURE)" $(PARAMETERS)

@@ -99,7 +99,7 @@ def quiet_sam(directory: Path) -> dict[str, str]:
     settings = directory / "sam"
     settings.mkdir(parents=True, exist_ok=True)
     (settings / "metadata.json").write_text(
-        '{"lastVersionCheck": 99999999999, "telemetryEnabled": false}', encoding="utf-8"
+        '{"lastVersionCheck": 99999999999.0, "telemetryEnabled": false}', encoding="utf-8"
     )
     return {"__SAM_CLI_APP_DIR": str(settings), "SAM_CLI_TELEMETRY": "0"}
 

@@ -37,7 +37,7 @@ def parse() -> argparse.Namespace:
 def run(chosen: argparse.Namespace, configuration: Configuration) -> int:
     match chosen.command:
         case "up":
-            stack.up(configuration)
+            print(stack.up(configuration))
         case "down":
             stack.down(configuration)
             print("The stack is down.")

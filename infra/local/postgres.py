@@ -18,6 +18,9 @@ from infra.local.daemons import Daemon
 NAME = "postgres"
 DATABASE = "tollgate"
 USER = "tollgate"
+# For a state that lies where only root can go, and there the note whose it is.
+ELSEWHERE = Path("/var/tmp")  # noqa: S108
+STATE = "state"
 # A crash of this machine may cost the local database; a crash of Postgres costs nothing. Each function holds a connection.
 OPTIONS = {
     "fsync": "off",
@@ -52,7 +55,9 @@ def prepare(configuration: Configuration) -> None:
     shutil.rmtree(home / "data", ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
     give_away(home)
-    if home.parent != configuration.state:
+    if home.parent == ELSEWHERE:
+        forget_the_homeless()
+        (home / STATE).write_text(str(configuration.state), encoding="utf-8")
         copy_installed(home / "install")
     password_file(configuration.state).write_text(secrets.token_hex(16), encoding="utf-8")
     initialize(configuration.state, home)
@@ -106,6 +111,13 @@ def forget(state: Path) -> None:
     shutil.rmtree(home_of(state), ignore_errors=True)
 
 
+def forget_the_homeless() -> None:
+    """What belongs to a state that was deleted by hand."""
+    for note in ELSEWHERE.glob(f"tollgate-*/{STATE}"):
+        if not Path(note.read_text(encoding="utf-8")).exists():
+            shutil.rmtree(note.parent, ignore_errors=True)
+
+
 def accepts(configuration: Configuration) -> bool:
     try:
         psycopg.connect(url(configuration, "postgres"), connect_timeout=2).close()
@@ -118,7 +130,7 @@ def home_of(state: Path) -> Path:
     """Postgres refuses to run as root, and a user without rights may not be able to come to where we are."""
     if unprivileged() is None or (reachable(state) and reachable(installed())):
         return state / NAME
-    return Path("/var/tmp") / f"tollgate-{hashlib.sha256(str(state).encode()).hexdigest()[:12]}"  # noqa: S108
+    return ELSEWHERE / f"tollgate-{hashlib.sha256(str(state).encode()).hexdigest()[:12]}"
 
 
 def reachable(path: Path) -> bool:

@@ -18,11 +18,12 @@ from infra.local.ministack_server import UNSAVED
 KEPT = (services.MINISTACK, services.OPENAI, services.SERVICETITAN)
 
 
-def up(configuration: Configuration) -> None:
+def up(configuration: Configuration) -> str:
+    """Returns what the person wants to know of it."""
     with alone(configuration):
         anything_ran = any(daemons.running(configuration.state, daemon.name) for daemon in backing(configuration))
         try:
-            bring_up(configuration)
+            return bring_up(configuration)
         except BaseException as error:
             # A failed change leaves the stack that was up; an interruption, or a failed start, leaves nothing.
             if not anything_ran or isinstance(error, KeyboardInterrupt):
@@ -42,7 +43,7 @@ def clean(configuration: Configuration) -> None:
     shutil.rmtree(configuration.state, ignore_errors=True)
 
 
-def bring_up(configuration: Configuration) -> None:
+def bring_up(configuration: Configuration) -> str:
     began = time.monotonic()
     forget_if_unsaved(configuration)
     missing = [daemon for daemon in backing(configuration) if not daemons.running(configuration.state, daemon.name)]
@@ -55,8 +56,8 @@ def bring_up(configuration: Configuration) -> None:
     key = admin_key(configuration, deployed)
     start_gateway(configuration, deployed)
     write_stack_file(configuration, deployed, key)
-    print("The stack is up already." if was_up else f"The stack is up ({time.monotonic() - began:.0f} s).")
-    print(greeting(configuration, key))
+    told = "The stack is up already." if was_up else f"The stack is up ({time.monotonic() - began:.0f} s)."
+    return f"{told}\n{greeting(configuration, key)}"
 
 
 def backing(configuration: Configuration) -> list[Daemon]:

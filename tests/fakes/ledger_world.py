@@ -65,7 +65,7 @@ class ScriptedUpstream:
     meanwhile: Callable[[], None] | None = None
     asked: list[Mapping[str, Any]] = field(default_factory=list)
 
-    def complete(self, request: Mapping[str, Any], *, timeout_s: float, labels: Mapping[str, str]) -> UpstreamResult:
+    def complete(self, request: Mapping[str, Any], *, timeout_s: float) -> UpstreamResult:
         self.asked.append(request)
         if self.meanwhile is not None:
             self.meanwhile()

@@ -1,7 +1,8 @@
 """A network that fails by a script: answers that are lost, writes that land late or never, gates that die on the way."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -48,41 +49,44 @@ class Step:
 @dataclass(slots=True)
 class Delayed:
     send: Callable[[], object]
-    sent_at: datetime
+    began_at: datetime
 
 
 class Network:
-    """`after_write` is told of each write that took effect or was refused: once, and when it was sent."""
+    """`after_write` is told of each write that took effect or was refused: once, and when the deed began that it was sent for."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._script: deque[Step] = deque()
+        self._began_at = clock()
         self.delayed: list[Delayed] = []
-        self.after_write: Callable[[datetime], None] = lambda sent_at: None
+        self.after_write: Callable[[datetime], None] = lambda began_at: None
         self.last_failed = False
         self.failures = 0
 
     def play(self, steps: Iterable[Step]) -> None:
-        self._script = deque(steps)
+        """What becomes of the next requests; those after them are answered."""
+        self._script, self._began_at, self.last_failed = deque(steps), self._clock(), False
 
-    def still(self) -> deque[Step]:
-        """Ends the script, and returns what was left of it."""
-        left, self._script = self._script, deque()
-        return left
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Something else happens meanwhile, with a script of its own or none."""
+        script, began_at, last_failed = self._script, self._began_at, self.last_failed
+        self.play(())
+        yield
+        self._script, self._began_at, self.last_failed = script, began_at, last_failed
 
     def send(self, request: Callable[[], T], *, writes: bool) -> T:
         step = self._script.popleft() if self._script else Step()
         if step.before is not None:
-            left = self.still()
             step.before()
-            self._script = left
         fate = step.fate
         self.last_failed = fate is not Fate.ANSWERED
         self.failures += self.last_failed
         if fate in (Fate.LATE, Fate.DEATH_SENT) and writes:
-            self.delayed.append(Delayed(request, self._clock()))
+            self.delayed.append(Delayed(request, self._began_at))
         if fate in (Fate.LOST, Fate.DEATH_DONE) and writes:
-            self._swallow(request, self._clock())
+            self._swallow(request, self._began_at)
         if fate in DEATHS:
             raise Killed
         if fate is Fate.BUSY:
@@ -93,26 +97,26 @@ class Network:
             return request()
         finally:
             if writes:
-                self.after_write(self._clock())
+                self.after_write(self._began_at)
 
     def land(self, index: int = 0) -> None:
         """One write that is on its way arrives; its answer is heard by nobody."""
         if self.delayed:
             late = self.delayed.pop(index % len(self.delayed))
-            if self._clock() - late.sent_at < SIGNED_FOR:
-                self._swallow(late.send, late.sent_at)
+            if self._clock() - late.began_at < SIGNED_FOR:
+                self._swallow(late.send, late.began_at)
 
     def land_all(self) -> None:
         while self.delayed:
             self.land()
 
-    def _swallow(self, request: Callable[[], object], sent_at: datetime) -> None:
+    def _swallow(self, request: Callable[[], object], began_at: datetime) -> None:
         try:
             request()
         except ClientError:
             pass
         finally:
-            self.after_write(sent_at)
+            self.after_write(began_at)
 
 
 class MemoryCarry:

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from samcli.cli.global_config import GlobalConfig
+from samcli.lib.utils.version_checker import is_version_check_overdue
 
+from infra.build import quiet_sam
 from infra.local import daemons
 from infra.local.configuration import Configuration, StackError, read_configuration
 from infra.local.daemons import Daemon
@@ -139,3 +142,10 @@ def test_an_interruption_waits_for_the_end_of_what_must_be_whole() -> None:
         whole()
 
     assert done == ["all of it"]
+
+
+def test_sam_looks_up_no_newer_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in quiet_sam(tmp_path).items():
+        monkeypatch.setenv(name, value)
+
+    assert not is_version_check_overdue(GlobalConfig().last_version_check)

@@ -82,6 +82,10 @@ def test_both_bounds_cover_what_openai_counts(counter: Any, chat: ChatRequest) -
     assert _as_counted_by_openai(chat, counter.count) <= by_count.input <= by_bytes.input
 
 
+def test_a_field_that_is_not_sent_is_not_held_for() -> None:
+    assert a_chat().texts == a_chat(tools=None).texts == ("user", "hello")
+
+
 @given(st.lists(TEXTS, max_size=6))
 def test_no_text_has_more_tokens_than_bytes(counter: Any, texts: list[str]) -> None:
     assert counter.count(texts) <= sum(len(text.encode()) for text in texts)

@@ -24,7 +24,7 @@ from infra.local.deployment import aws
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # The last settlement, and the spans' way through the stream: seconds, and more on a machine that is busy otherwise.
 SETTLED_WITHIN_S = 45.0
-BETWEEN_LOOKS_S = 0.4
+BETWEEN_LOOKS_S = 0.8
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class Demonstration:
                 for tenant_id, entry in ledger.items()
             ):
                 break
-            time.sleep(BETWEEN_LOOKS_S)
+            time.sleep(BETWEEN_LOOKS_S / 2)
         for tenant_id in self._ids:
             self.tally.stand(tenant_id, api.standing(tenant_id))
         return ledger, summaries

@@ -16,7 +16,7 @@ from infra.local.demo.tally import RefusalSeen, Tally
 
 MODEL = "gpt-4o"
 # A customer thinks before the next sentence.
-PAUSE_S = (0.2, 0.9)
+PAUSE_S = (0.1, 0.6)
 TOOL_ROUNDS = 2
 FLOODING_AGENT = "scheduling-agent"
 

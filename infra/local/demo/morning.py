@@ -13,12 +13,12 @@ from infra.local.demo.desk import FLOODING_AGENT, Desk
 from infra.local.demo.shift import Shift, Stopped
 from infra.local.demo.tally import Tally
 
-# The phone does not ring at all desks at once.
-DESKS_APART_S = 0.35
+# The phone does not ring at all desks at once: a function that starts cold takes two seconds of a processor.
+DESKS_APART_S = 0.7
 FLOOD_AFTER_S = 4.0
 FLOOD_RUNNERS = 3
 # With real money less is enough.
-ATTEMPTS, PATIENCE = 40, 10
+ATTEMPTS, PATIENCE = 40, 8
 FEW_ATTEMPTS, FEW_PATIENCE = 20, 3
 
 
@@ -35,10 +35,16 @@ class Morning:
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def begin(self) -> None:
+        desks = [
+            (number, place) for place, tenant in enumerate(self.tenants) for number in range(self._desks_of(tenant))
+        ]
+        waiting = [self._waiting(tenant) for tenant in self.tenants]
+        for order, (number, place) in enumerate(sorted(desks)):
+            desk = self._desk(self.tenants[place], f"desk {number}")
+            self._start(partial(desk.work, waiting[place]), after_s=DESKS_APART_S * order)
         for tenant in self.tenants:
-            self._open_desks(tenant, Random(f"{self.run} {tenant.id}"))  # noqa: S311
             if tenant.shop.floods:
-                self._begin_flood(tenant, Random(f"{self.run} flood"))  # noqa: S311
+                self._begin_flood(tenant)
 
     @property
     def goes_on(self) -> bool:
@@ -51,30 +57,31 @@ class Morning:
     def stop(self) -> None:
         self.shift.stop()
 
+    def _desks_of(self, tenant: Tenant) -> int:
+        return 1 if self.few else tenant.shop.desks
+
     def _conversations_of(self, tenant: Tenant) -> int:
         return 1 if self.few else tenant.shop.conversations
 
-    def _open_desks(self, tenant: Tenant, random: Random) -> None:
+    def _waiting(self, tenant: Tenant) -> "SimpleQueue[Conversation]":
         waiting: SimpleQueue[Conversation] = SimpleQueue()
+        random = Random(f"{self.run} {tenant.id}")  # noqa: S311
         for conversation in tenant.shop.tellings(random)[: self._conversations_of(tenant)]:
             waiting.put(conversation)
-        for _ in range(1 if self.few else tenant.shop.desks):
-            desk = self._desk(tenant, random)
-            self._start(partial(desk.work, waiting), after_s=DESKS_APART_S * len(self._threads))
+        return waiting
 
-    def _begin_flood(self, tenant: Tenant, random: Random) -> None:
+    def _begin_flood(self, tenant: Tenant) -> None:
         attempts, patience = (FEW_ATTEMPTS, FEW_PATIENCE) if self.few else (ATTEMPTS, PATIENCE)
-
         self._start(
             lambda: self.tally.tell(f"{tenant.id}: its {FLOODING_AGENT} is caught in a loop"), after_s=FLOOD_AFTER_S
         )
         for number in range(1 if self.few else FLOOD_RUNNERS):
-            flood = partial(self._desk(tenant, random).flood, attempts=attempts, patience=patience)
-            self._start(flood, after_s=FLOOD_AFTER_S + number)
+            runner = self._desk(tenant, f"runner {number}")
+            self._start(partial(runner.flood, attempts=attempts, patience=patience), after_s=FLOOD_AFTER_S + number)
 
-    def _desk(self, tenant: Tenant, random: Random) -> Desk:
-        seed = Random(random.getrandbits(32))  # noqa: S311
-        return Desk(tenant, self.api_url, self.tally, self.shift, seed)
+    def _desk(self, tenant: Tenant, name: str) -> Desk:
+        random = Random(f"{self.run} {tenant.id} {name}")  # noqa: S311
+        return Desk(tenant, self.api_url, self.tally, self.shift, random)
 
     def _start(self, work: Callable[[], None], *, after_s: float) -> None:
         def run() -> None:

@@ -115,7 +115,7 @@ def _change_maps(write: Write, posting: Posting) -> None:
 
 
 def _set_due(write: Write, posting: Posting, tenant_id: str) -> None:
-    due = posting.opens.expires_at if posting.opens else posting.buries.until if posting.buries else None
+    due = posting.due
     if due is None:
         return
     for name, value in (("due", number(due)), ("due_shard", {"S": shard_of(tenant_id)})):

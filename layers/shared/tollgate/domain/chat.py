@@ -153,7 +153,8 @@ def _check_content(content: Any, place: str) -> None:
 
 
 def _checked_texts(body: Mapping[str, Any]) -> tuple[str, ...]:
-    texts = tuple(text for name, how in FIELDS.items() if how is Bounded.BY_BYTES for text in _strings(body.get(name)))
+    billed = [body[name] for name, how in FIELDS.items() if how is Bounded.BY_BYTES and body.get(name) is not None]
+    texts = tuple(text for value in billed for text in _strings(value))
     try:
         for text in texts:
             text.encode()

@@ -16,6 +16,8 @@ from tollgate.domain.tenant import TenantSettings
 
 CLOSED_MAX = 500
 CLOSED_SECONDS = 3600
+# A page is swept again after this at the latest: `due` is set where it is absent, so a hold that ends sooner may come after it.
+LOOK_AGAIN_SECONDS = 300
 
 
 class Deed(StrEnum):
@@ -93,6 +95,12 @@ class Posting:
     def minute(self) -> int:
         """Minutes since 1970, so that a counter which nobody removed refuses nothing on another day."""
         return int(self.at.timestamp()) // 60
+
+    @property
+    def due(self) -> int | None:
+        """When the sweep must look at what this opens or buries; None where it does neither."""
+        end = self.opens.expires_at if self.opens else self.buries.until if self.buries else None
+        return None if end is None else look_again(end, self.at)
 
 
 # ---- the postings -----------------------------------------------------------------------------------------------------------
@@ -415,8 +423,8 @@ def _closed_after(page: Page, posting: Posting) -> Mapping[str, Closed]:
 
 
 def _due_after(page: Page, posting: Posting) -> int | None:
-    if page.due is not None:
-        return page.due
-    if posting.opens is not None:
-        return posting.opens.expires_at
-    return posting.buries.until if posting.buries is not None else None
+    return page.due if page.due is not None else posting.due
+
+
+def look_again(end: int, now: datetime) -> int:
+    return min(end, int(now.timestamp()) + LOOK_AGAIN_SECONDS)
