@@ -63,6 +63,7 @@ class Network:
         self.after_write: Callable[[datetime], None] = lambda began_at: None
         self.last_failed = False
         self.failures = 0
+        self.requests = 0
 
     def play(self, steps: Iterable[Step]) -> None:
         """What becomes of the next requests; those after them are answered."""
@@ -81,6 +82,7 @@ class Network:
         if step.before is not None:
             step.before()
         fate = step.fate
+        self.requests += 1
         self.last_failed = fate is not Fate.ANSWERED
         self.failures += self.last_failed
         if fate in (Fate.LATE, Fate.DEATH_SENT) and writes:

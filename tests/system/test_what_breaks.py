@@ -68,7 +68,9 @@ def test_the_schedules_fire_by_themselves(stack: Stack) -> None:
     rolled = eventually(
         lambda: stack.rows("SELECT count(*) FROM span_rollups"), until=lambda rows: rows[0][0] > 0, seconds=120
     )
-    jobs = eventually(lambda: stack.rows("SELECT count(*) FROM jobs"), until=lambda rows: rows[0][0] > 0, seconds=120)
+    jobs = eventually(
+        lambda: stack.rows("SELECT count(*) FROM servicetitan_jobs"), until=lambda rows: rows[0][0] > 0, seconds=120
+    )
 
     assert rolled[0][0] > 0
     assert jobs[0][0] > 0

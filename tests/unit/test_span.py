@@ -64,7 +64,7 @@ def _widest_settlement(label: str, upstream_words: str) -> Span:
         cost=NanoUsd(LIMIT_MAX), tokens=5 * TOKENS, outcome=Outcome.CANCELLED, usage=usage, tier=upstream_words, error_code=upstream_words
     )
     facts = CallFacts(
-        requested=a_price(model, per_token=10**12), served=a_price(model), served=a_price(model), attribution=Attribution(agent=label, run_id=label, job_id=label, booking_id=label, call_id=label),
+        requested=a_price(model, per_token=10**12), served=a_price(model), attribution=Attribution(agent=label, run_id=label, job_id=label, booking_id=label, call_id=label),
         request_id=upstream_words, downgrade_reason="monthly_budget", upstream_id=upstream_words, latency_ms=900_000, upstream_ms=900_000,
     )  # fmt: skip
     return span_of(settlement, a_hold("key", int(LIMIT_MAX), model=model), facts, NOON.replace(microsecond=999_999))

@@ -13,10 +13,10 @@ app = rest_app()
 
 
 @app.delete("/api/keys/<key_id>")
-def revoke_key(key_id: Annotated[str, Path(max_length=64)]) -> Response[None]:
+def revoke_key(key_id: Annotated[str, Path(max_length=64)]) -> Response[str]:
     caller(app).must_be_admin()
     revoke(key_id, wiring.keys())
-    return Response(status_code=204, headers={"x-request-id": request_id(app)})
+    return Response(status_code=204, body="", headers={"x-request-id": request_id(app)})
 
 
 handle = entry(app)

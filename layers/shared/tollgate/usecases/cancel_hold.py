@@ -20,6 +20,7 @@ def cancel(
     """Bars the key, or gives back what landed. False where the ledger could not be reached until `until`: then the hold, if it landed,
     lapses, and reconciliation corrects it."""
     posting: Posting | None = bar_key(hold.key, day=hold.day, at=clock())
+    can_open = True
     for _ in range(ROUNDS):
         if posting is None:
             return True
@@ -30,19 +31,16 @@ def cancel(
             case Unreachable():
                 return False
             case Refused(page=None):
-                if not _opened(ledger, settings, month):
+                if not can_open:
+                    # The settings have moved: no page of their version can come any more, and no try names a newer one.
+                    return True
+                try:
+                    can_open = ledger.open_page(settings, month)
+                except LedgerUnavailable:
                     return False
             case Refused(page=Page() as page):
                 posting = _next(page, hold, clock())
     return False
-
-
-def _opened(ledger: Ledger, settings: TenantSettings, month: str) -> bool:
-    try:
-        ledger.open_page(settings, month)
-        return True
-    except LedgerUnavailable:
-        return False
 
 
 def _next(page: Page, hold: Hold, at: datetime) -> Posting | None:
