@@ -8,7 +8,9 @@ QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_to
 # Shrinking a long history is worth minutes to whoever hunts a fault, and nothing to a machine that only says red or green.
 QUICK = (Phase.explicit, Phase.generate)
 
-settings.register_profile("ci", deadline=None, derandomize=True, max_examples=60, suppress_health_check=QUIET, database=None)
+settings.register_profile(
+    "ci", deadline=None, derandomize=True, max_examples=60, suppress_health_check=QUIET, database=None
+)
 settings.register_profile("soak", deadline=None, max_examples=5_000, suppress_health_check=QUIET, print_blob=True)
 settings.register_profile("quick", parent=settings.get_profile("ci"), phases=QUICK)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -13,6 +13,7 @@ import threading
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -39,19 +40,34 @@ def main() -> None:
 class UnpackedOnce(zipfile.ZipFile):
     """Unpacks an archive the first time, and links to that from then on: read-only for all, as Lambda's /opt is."""
 
-    locks: ClassVar[defaultdict[str, threading.Lock]] = defaultdict(threading.Lock)
+    locks: ClassVar[defaultdict[Path, threading.Lock]] = defaultdict(threading.Lock)
+
+    def namelist(self) -> list[str]:
+        """ministack looks at each name before it unpacks, twice along its whole path. Once is enough."""
+        return [] if self.shared.exists() else super().namelist()
 
     def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
-        assert self.filename is not None
-        digest = hashlib.sha256(Path(self.filename).read_bytes()).hexdigest()
-        shared = Path(tempfile.gettempdir()) / "unpacked" / digest
-        with self.locks[digest]:
-            if not shared.exists():
-                super().extractall(shared, members, pwd)
+        with self.locks[self.shared]:
+            if not self.shared.exists():
+                unfinished = self.shared.with_suffix(".unfinished")
+                super().extractall(unfinished, members, pwd)
+                unfinished.rename(self.shared)
         Path(path).rmdir()
-        Path(path).symlink_to(shared)
+        Path(path).symlink_to(self.shared)
         # Twenty megabytes for each process otherwise.
-        Path(self.filename).unlink()
+        Path(self.name).unlink()
+
+    @cached_property
+    def shared(self) -> Path:
+        """Named by the archive's directory, which has the checksum of every file."""
+        with Path(self.name).open("rb") as archive:
+            archive.seek(self.start_dir)
+            return Path(tempfile.gettempdir()) / "unpacked" / hashlib.sha256(archive.read()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        assert self.filename is not None
+        return self.filename
 
 
 def with_streams(get_state: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:

@@ -56,7 +56,11 @@ def client() -> Iterator[Any]:
 @pytest.fixture(params=["memory", "dynamodb"])
 def desk(request: pytest.FixtureRequest) -> Desk:
     """A desk for a tenant of its own, without account and page."""
-    books = books_in_memory(MemoryTable()) if request.param == "memory" else books_in_dynamodb(request.getfixturevalue("client"))
+    books = (
+        books_in_memory(MemoryTable())
+        if request.param == "memory"
+        else books_in_dynamodb(request.getfixturevalue("client"))
+    )
     return Desk(books=books, settings=a_tenant(f"tenant-{next(NUMBERS)}"))
 
 
@@ -80,7 +84,9 @@ def test_a_hold_on_a_page_that_is_not_there_is_refused_and_makes_none(desk: Desk
 def test_a_page_opens_with_the_version_and_the_agents_of_its_account(desk: Desk) -> None:
     desk.start(agents={"booking-agent": AgentLimits(daily=nano(5))})
 
-    assert desk.page == Page(tenant_id=desk.tenant_id, month=MONTH, version=1, agents={"booking-agent": desk.page.agent("booking-agent")})
+    assert desk.page == Page(
+        tenant_id=desk.tenant_id, month=MONTH, version=1, agents={"booking-agent": desk.page.agent("booking-agent")}
+    )
     assert desk.page.agent("booking-agent").month == Use()
 
 
@@ -165,7 +171,9 @@ def test_a_hold_takes_its_amount_from_month_and_day(open_desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("amount", "fault"), [(39, None), (40, None), (41, Fault.DAILY_BUDGET)])
-def test_a_hold_of_exactly_what_is_left_of_the_day_is_the_last(open_desk: Desk, amount: int, fault: Fault | None) -> None:
+def test_a_hold_of_exactly_what_is_left_of_the_day_is_the_last(
+    open_desk: Desk, amount: int, fault: Fault | None
+) -> None:
     open_desk.spend(25)
     open_desk.hold("other", 35)
 
@@ -228,7 +236,9 @@ def test_a_limit_lowered_under_what_is_used_stops_holds_until_there_is_room(open
 
 @pytest.mark.parametrize(("limit", "window"), [("daily_token_limit", "day"), ("monthly_token_limit", "month")])
 @pytest.mark.parametrize(("tokens", "fault"), [(39, None), (40, None), (41, Fault.TOKEN_BUDGET)])
-def test_tokens_of_held_and_settled_calls_count(desk: Desk, limit: str, window: str, tokens: int, fault: Fault | None) -> None:
+def test_tokens_of_held_and_settled_calls_count(
+    desk: Desk, limit: str, window: str, tokens: int, fault: Fault | None
+) -> None:
     desk.start(**{limit: 100})
     desk.spend(25)
     desk.hold("other", 1, tokens=35)
@@ -238,9 +248,14 @@ def test_tokens_of_held_and_settled_calls_count(desk: Desk, limit: str, window: 
     assert found is fault or (fault is None and isinstance(found, Page))
 
 
-@pytest.mark.parametrize("limits", [AgentLimits(daily=nano(10)), AgentLimits(monthly=nano(10)), AgentLimits(daily=nano(10), monthly=nano(10))])
+@pytest.mark.parametrize(
+    "limits",
+    [AgentLimits(daily=nano(10)), AgentLimits(monthly=nano(10)), AgentLimits(daily=nano(10), monthly=nano(10))],
+)
 @pytest.mark.parametrize(("amount", "fault"), [(3, None), (4, None), (5, Fault.AGENT_BUDGET)])
-def test_an_agent_has_what_is_left_of_its_own_budget(desk: Desk, limits: AgentLimits, amount: int, fault: Fault | None) -> None:
+def test_an_agent_has_what_is_left_of_its_own_budget(
+    desk: Desk, limits: AgentLimits, amount: int, fault: Fault | None
+) -> None:
     desk.start(agents={"booking-agent": limits})
     desk.spend(2, agent="booking-agent")
     desk.hold("other", 4, agent="booking-agent")
@@ -343,7 +358,9 @@ def test_a_raise_adds_to_its_window_until_it_ends(desk: Desk, window: str, secon
 
 
 def test_a_raise_of_one_day_is_not_one_of_the_next(desk: Desk) -> None:
-    extra = Raise(raise_id="1", window=f"{MONTH}-{DAY}", amount=nano(10), until=NOON + timedelta(days=9), reason="a storm")
+    extra = Raise(
+        raise_id="1", window=f"{MONTH}-{DAY}", amount=nano(10), until=NOON + timedelta(days=9), reason="a storm"
+    )
     desk.start(raises=(extra,))
 
     assert desk.hold("tomorrow", 101, day="06") is Fault.DAILY_BUDGET
@@ -352,7 +369,9 @@ def test_a_raise_of_one_day_is_not_one_of_the_next(desk: Desk) -> None:
 
 @pytest.mark.parametrize(("spent", "fault"), [(79, None), (80, Fault.SOFT_ZONE), (81, Fault.SOFT_ZONE)])
 @pytest.mark.parametrize("window", ["day", "month"])
-def test_the_soft_zone_bars_the_model_asked_for_and_lets_its_cheaper_one_pass(desk: Desk, spent: int, fault: Fault | None, window: str) -> None:
+def test_the_soft_zone_bars_the_model_asked_for_and_lets_its_cheaper_one_pass(
+    desk: Desk, spent: int, fault: Fault | None, window: str
+) -> None:
     desk.start(daily_limit=nano(100 if window == "day" else 1000), monthly_limit=nano(1000 if window == "day" else 100))
     desk.spend(spent)
 
@@ -554,7 +573,9 @@ def test_a_correction_goes_by_what_is_booked_and_counts_once(open_desk: Desk) ->
 
 
 def test_a_correction_of_what_nobody_closed_is_refused(open_desk: Desk) -> None:
-    late = settle_late("nobody______", a_tomb(5), cost=nano(7), tokens=7, span=a_span("nobody", 2, posting="late"), at=NOON)
+    late = settle_late(
+        "nobody______", a_tomb(5), cost=nano(7), tokens=7, span=a_span("nobody", 2, posting="late"), at=NOON
+    )
 
     assert open_desk.post(late) is Fault.CLOSED_DIFFERS
 
@@ -604,7 +625,9 @@ def test_no_posting_makes_a_page(desk: Desk, deed: str) -> None:
     found = {
         "settle": lambda: desk.settle(hold, 1),
         "bar": lambda: desk.bar("first"),
-        "late": lambda: desk.post(settle_late(hold.key, a_tomb(5), cost=nano(7), tokens=7, span=a_span(hold, 2), at=NOON)),
+        "late": lambda: desk.post(
+            settle_late(hold.key, a_tomb(5), cost=nano(7), tokens=7, span=a_span(hold, 2), at=NOON)
+        ),
         "record": lambda: desk.record(_record_posting(7), _record("r:1", 7)),
     }[deed]()
 
@@ -630,7 +653,9 @@ def _late(desk: Desk, key: str, cost: int) -> Page:
 
 
 def _record(record_id: str, cost: int, content_hash: str = "one") -> Record:
-    return Record(record_id=record_id, content_hash=content_hash, cost_nanousd=cost, hold="", expires_at=int(LATER.timestamp()))
+    return Record(
+        record_id=record_id, content_hash=content_hash, cost_nanousd=cost, hold="", expires_at=int(LATER.timestamp())
+    )
 
 
 def _record_posting(cost: int, agent: str | None = None) -> Any:
@@ -728,7 +753,11 @@ def test_days_are_dropped_with_their_agents_numbers_and_the_month_keeps_its_sums
 @pytest.mark.parametrize("meanwhile", ["hold", "bar", "spend"])
 def test_days_are_not_dropped_from_a_page_that_moved(open_desk: Desk, meanwhile: str) -> None:
     seen = open_desk.spend(7, day="01")
-    {"hold": lambda: open_desk.hold("new", 1, day="01"), "bar": lambda: open_desk.bar("new"), "spend": lambda: open_desk.spend(1)}[meanwhile]()
+    {
+        "hold": lambda: open_desk.hold("new", 1, day="01"),
+        "bar": lambda: open_desk.bar("new"),
+        "spend": lambda: open_desk.spend(1),
+    }[meanwhile]()
     before = open_desk.page
 
     assert not open_desk.books.ledger.drop_days(seen, ["01"])

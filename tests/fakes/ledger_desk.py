@@ -54,7 +54,9 @@ class Desk:
         before = self.last or self.page_if_any
         settings = settings or self.settings
         expected = refusal_of(before, settings, posting)
-        result = self.books.ledger.post(posting, settings if posting.opens else None, tenant_id=self.tenant_id, month=MONTH)
+        result = self.books.ledger.post(
+            posting, settings if posting.opens else None, tenant_id=self.tenant_id, month=MONTH
+        )
         return self._agreed(result, before, expected, posting)
 
     def record(self, posting: Posting, record: Record) -> Page | Fault | Record:
@@ -63,7 +65,9 @@ class Desk:
         result = self.books.ledger.post_record(posting, record, tenant_id=self.tenant_id, month=MONTH)
         return result if isinstance(result, Record) else self._agreed(result, before, expected, posting)
 
-    def _agreed(self, result: Posted | Refused | Unreachable, before: Page | None, expected: Fault | None, posting: Posting) -> Page | Fault:
+    def _agreed(
+        self, result: Posted | Refused | Unreachable, before: Page | None, expected: Fault | None, posting: Posting
+    ) -> Page | Fault:
         assert not isinstance(result, Unreachable)
         self.last = result.page
         if isinstance(result, Posted):
@@ -78,7 +82,14 @@ class Desk:
     # ---- the deeds that most tests need ------------------------------------------------------------------------------------
 
     def hold(
-        self, key: str, amount: int, *, at: datetime = NOON, soft: bool = False, settings: TenantSettings | None = None, **fields: Any
+        self,
+        key: str,
+        amount: int,
+        *,
+        at: datetime = NOON,
+        soft: bool = False,
+        settings: TenantSettings | None = None,
+        **fields: Any,
     ) -> Page | Fault:
         return self.post(open_hold(a_hold(key, amount, **fields), at=at, under_soft_cap=soft), settings)
 
@@ -88,11 +99,19 @@ class Desk:
         assert isinstance(page, Page), page
         return page.holds[key.ljust(12, "_")]
 
-    def settle(self, hold: Hold, cost: int, *, bury: bool = False, at: datetime = NOON, seen: Page | None = None) -> Page | Fault:
+    def settle(
+        self, hold: Hold, cost: int, *, bury: bool = False, at: datetime = NOON, seen: Page | None = None
+    ) -> Page | Fault:
         settlement = a_settlement(cost)
         return self.post(
             settle_hold(
-                hold, cost=settlement.cost, tokens=settlement.tokens, span=a_span(hold, cost, at=at), at=at, seen=seen, bury=bury
+                hold,
+                cost=settlement.cost,
+                tokens=settlement.tokens,
+                span=a_span(hold, cost, at=at),
+                at=at,
+                seen=seen,
+                bury=bury,
             )
         )
 

@@ -85,21 +85,36 @@ class TellingClock:
 
 def a_tenant(tenant_id: str = "shop", **fields: Any) -> TenantSettings:
     """A hundred nano-dollars a day, a thousand a month."""
-    usual: dict[str, Any] = {"version": 1, "zones": UTC_ALWAYS, "daily_limit": NanoUsd(100), "monthly_limit": NanoUsd(1000)}
+    usual: dict[str, Any] = {
+        "version": 1,
+        "zones": UTC_ALWAYS,
+        "daily_limit": NanoUsd(100),
+        "monthly_limit": NanoUsd(1000),
+    }
     return TenantSettings(**(usual | {"tenant_id": tenant_id} | fields))
 
 
 def a_hold(key: str = "first", amount: int = 10, **fields: Any) -> Hold:
     """Tokens as many as nano-dollars, for one is the price of the other."""
-    usual: dict[str, Any] = {"kind": HoldKind.CALL, "tokens": amount, "day": DAY, "expires_at": int((NOON + EXPIRY).timestamp()), "model": "dear"}
+    usual: dict[str, Any] = {
+        "kind": HoldKind.CALL,
+        "tokens": amount,
+        "day": DAY,
+        "expires_at": int((NOON + EXPIRY).timestamp()),
+        "model": "dear",
+    }
     if fields.get("agent") is not None:
         usual["counted"] = True
     return Hold(**(usual | {"key": key.ljust(12, "_"), "amount": NanoUsd(amount)} | fields))
 
 
-def a_span(hold: Hold | str, cost: int, *, at: datetime = NOON, posting: str = "settle", outcome: Outcome = Outcome.OK) -> Span:
+def a_span(
+    hold: Hold | str, cost: int, *, at: datetime = NOON, posting: str = "settle", outcome: Outcome = Outcome.OK
+) -> Span:
     key, day, held = (hold, DAY, NanoUsd(0)) if isinstance(hold, str) else (hold.key, hold.day, hold.amount)
-    return Span(posting=posting, hold=key, at=at, day=day, outcome=outcome, cost_nanousd=NanoUsd(cost), held_nanousd=held)
+    return Span(
+        posting=posting, hold=key, at=at, day=day, outcome=outcome, cost_nanousd=NanoUsd(cost), held_nanousd=held
+    )
 
 
 def a_tomb(booked: int = 0, *, until: datetime | None = None, **fields: Any) -> Closed:
@@ -116,7 +131,9 @@ def a_menu(amount: int, *, cheaper: bool = False, counted: int | None = None) ->
     bound = Bound(input=amount, output=0)
     asked = Offer(price=DEAR, bound=bound, under_soft_cap=False)
     cheap = Offer(price=CHEAP, bound=bound, under_soft_cap=False) if cheaper else None
-    return menu_of(asked, cheap, lambda offer: replace(offer.bound, input=amount if counted is None else min(counted, amount)))
+    return menu_of(
+        asked, cheap, lambda offer: replace(offer.bound, input=amount if counted is None else min(counted, amount))
+    )
 
 
 def labels(agent: str | None = None) -> Attribution:
@@ -144,7 +161,8 @@ def books_in_memory(table: MemoryTable, carry: Carry | None = None, *, tries: in
 
 def books_in_dynamodb(client: Any) -> Books:
     return Books(
-        ledger=DynamoDbLedger(client, TABLE, sleep=lambda _: None), accounts=DynamoDbAccounts(client, TABLE, sleep=lambda _: None)
+        ledger=DynamoDbLedger(client, TABLE, sleep=lambda _: None),
+        accounts=DynamoDbAccounts(client, TABLE, sleep=lambda _: None),
     )
 
 
@@ -154,13 +172,17 @@ def make_table(client: Any, name: str = TABLE) -> None:
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
-            {"AttributeName": attribute, "AttributeType": kind} for attribute, kind in (("pk", "S"), ("sk", "S"), ("due_shard", "S"), ("due", "N"))
+            {"AttributeName": attribute, "AttributeType": kind}
+            for attribute, kind in (("pk", "S"), ("sk", "S"), ("due_shard", "S"), ("due", "N"))
         ],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         GlobalSecondaryIndexes=[
             {
                 "IndexName": "due",
-                "KeySchema": [{"AttributeName": "due_shard", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
+                "KeySchema": [
+                    {"AttributeName": "due_shard", "KeyType": "HASH"},
+                    {"AttributeName": "due", "KeyType": "RANGE"},
+                ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
             }
         ],

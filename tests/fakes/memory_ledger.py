@@ -43,7 +43,9 @@ class MemoryTable:
     def copy(self) -> "MemoryTable":
         return MemoryTable(accounts=dict(self.accounts), pages=dict(self.pages), records=dict(self.records))
 
-    def post(self, posting: Posting, settings: TenantSettings | None, *, tenant_id: str, month: str) -> Posted | Refused:
+    def post(
+        self, posting: Posting, settings: TenantSettings | None, *, tenant_id: str, month: str
+    ) -> Posted | Refused:
         page = self.pages.get((tenant_id, month))
         assert settings is not None or posting.opens is None, "a hold is decided by settings"
         fault = refusal_of(page, settings, posting)  # type: ignore[arg-type]
@@ -100,7 +102,9 @@ class MemoryTable:
         if now is None or (now.seq, len(now.holds), len(now.closed)) != (page.seq, len(page.holds), len(page.closed)):
             return False
         agents = {
-            label: replace(use, days={day: spent for day, spent in use.days.items() if day not in days}) if label in page.agents else use
+            label: replace(use, days={day: spent for day, spent in use.days.items() if day not in days})
+            if label in page.agents
+            else use
             for label, use in now.agents.items()
         }
         self._put(replace(now, days={day: use for day, use in now.days.items() if day not in days}, agents=agents))
@@ -136,7 +140,13 @@ class MemoryLedger:
         self._tries = tries
 
     def post(
-        self, posting: Posting, settings: TenantSettings | None, *, tenant_id: str, month: str, until: datetime | None = None
+        self,
+        posting: Posting,
+        settings: TenantSettings | None,
+        *,
+        tenant_id: str,
+        month: str,
+        until: datetime | None = None,
     ) -> Posted | Refused | Unreachable:
         unanswered = False
         for _ in range(self._tries):
@@ -163,7 +173,11 @@ class MemoryLedger:
 
     def due_pages(self, before: datetime) -> Sequence[tuple[str, str]]:
         def due(table: MemoryTable) -> Sequence[tuple[str, str]]:
-            return sorted(place for place, page in table.pages.items() if page.due is not None and page.due <= int(before.timestamp()))
+            return sorted(
+                place
+                for place, page in table.pages.items()
+                if page.due is not None and page.due <= int(before.timestamp())
+            )
 
         return self._until_answered(due, writes=False)
 
@@ -199,7 +213,9 @@ class MemoryAccounts:
             return {month: (settings.tenant_id, month) in table.pages for month in months}
 
         pages = until_answered(self._carry, look, tries=self._tries, writes=False)
-        done = until_answered(self._carry, lambda table: table.change(settings, after=after, pages=pages), tries=self._tries)
+        done = until_answered(
+            self._carry, lambda table: table.change(settings, after=after, pages=pages), tries=self._tries
+        )
         # A try whose answer was lost refuses its own repetition: then the account says what was wanted.
         return done or self.read(settings.tenant_id) == settings
 

@@ -12,7 +12,12 @@ from moto import mock_aws
 from tests.fakes.ledger_world import make_table
 from tollgate.adapters.dynamodb_client import CONFIG
 
-NOBODY = {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing", "AWS_SESSION_TOKEN": "none", "AWS_DEFAULT_REGION": "us-east-1"}
+NOBODY = {
+    "AWS_ACCESS_KEY_ID": "nobody",
+    "AWS_SECRET_ACCESS_KEY": "nothing",
+    "AWS_SESSION_TOKEN": "none",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
 
 
 @contextmanager

@@ -23,6 +23,13 @@ class Audit:
         self.amounts: dict[str, int] = {}
         self.barred_below: set[str] = set()
 
+    def copy(self, pages: Callable[[], Iterable[Page]], settings: Callable[[], TenantSettings]) -> "Audit":
+        """The same books, before another world."""
+        audit = Audit(pages, settings)
+        audit.pages, audit.spans, audit.booked = dict(self.pages), dict(self.spans), self.booked.copy()
+        audit.settled, audit.amounts, audit.barred_below = self.settled.copy(), dict(self.amounts), self.barred_below
+        return audit
+
     def __call__(self, decided_at: datetime) -> None:
         """After a write that was decided at that time or later."""
         for page in self._look():
@@ -38,8 +45,12 @@ class Audit:
 
     def _balances(self, page: Page) -> None:
         assert not imbalances(page), f"DRIFT: {imbalances(page)}"
-        assert all(hold.day in page.days for hold in page.holds.values()), "DRIFT: a hold of a day that the page does not have"
-        assert all(hold.agent in page.agents for hold in page.holds.values() if hold.counted), "DRIFT: an agent without its entry"
+        assert all(hold.day in page.days for hold in page.holds.values()), (
+            "DRIFT: a hold of a day that the page does not have"
+        )
+        assert all(hold.agent in page.agents for hold in page.holds.values() if hold.counted), (
+            "DRIFT: an agent without its entry"
+        )
 
     def _carries_its_span(self, before: Page, page: Page) -> None:
         closed = before.holds.keys() - page.holds.keys()
@@ -69,7 +80,9 @@ class Audit:
         if settings.enforces:
             self._within(page, hold, settings, decided_at)
             for minute, calls in page.minutes.items():
-                assert calls == before.minutes.get(minute, 0) or calls <= settings.requests_per_minute, "RATE: more than allowed"
+                assert calls == before.minutes.get(minute, 0) or calls <= settings.requests_per_minute, (
+                    "RATE: more than allowed"
+                )
             if hold.key in self.barred_below and hold.model == "dear":
                 self._below_soft_cap(before, hold, settings, decided_at)
 
@@ -84,10 +97,17 @@ class Audit:
         limits = settings.agents.get(hold.agent) if hold.agent else None
         if limits is not None and hold.agent is not None:
             use = page.agent(hold.agent)
-            rooms += [("agent's month", use.month.used, limits.monthly), ("agent's day", use.days.get(hold.day, Use()).used, limits.daily)]
+            rooms += [
+                ("agent's month", use.month.used, limits.monthly),
+                ("agent's day", use.days.get(hold.day, Use()).used, limits.daily),
+            ]
         for name, used, limit in rooms:
-            assert limit is None or used <= limit, f"OVERSPEND: {used} of {limit} of the {name} after a hold of {hold.amount} was let in"
+            assert limit is None or used <= limit, (
+                f"OVERSPEND: {used} of {limit} of the {name} after a hold of {hold.amount} was let in"
+            )
 
     def _below_soft_cap(self, before: Page, hold: Hold, settings: TenantSettings, at: datetime) -> None:
         for name, use in ((before.month, before.use), (f"{before.month}-{hold.day}", before.day(hold.day))):
-            assert use.spent < settings.soft_amount(NanoUsd(settings.limit_of(name, at))), f"SOFT: {name} is past its soft cap"
+            assert use.spent < settings.soft_amount(NanoUsd(settings.limit_of(name, at))), (
+                f"SOFT: {name} is past its soft cap"
+            )

@@ -134,7 +134,13 @@ class Shop:
         is_clean = self._play(steps)
         try:
             call.taken = take_hold(
-                wanted, menu, settings, ledger=self.books.ledger, accounts=self.books.accounts, clock=self.clock, until=self.clock.now + LIFE
+                wanted,
+                menu,
+                settings,
+                ledger=self.books.ledger,
+                accounts=self.books.accounts,
+                clock=self.clock,
+                until=self.clock.now + LIFE,
             )
         except Killed:
             call.booked_at_rest = range(amount + 1)
@@ -156,12 +162,16 @@ class Shop:
     def settle(self, call: Call, cost: int, steps: Iterable[Step] = ()) -> None:
         taken, call.taken = call.taken, None
         assert taken is not None
-        place = Place(tenant_id=TENANT, month=taken.hold_id.month, hold=taken.hold, seen=taken.page, unanswered=taken.unanswered)
+        place = Place(
+            tenant_id=TENANT, month=taken.hold_id.month, hold=taken.hold, seen=taken.page, unanswered=taken.unanswered
+        )
         either = frozenset({cost, int(taken.hold.amount)})
         self._play(steps)
         try:
             span = a_span(taken.hold, cost, at=self.clock.now)
-            page = settle(place, a_settlement(cost), span, self.books.ledger, clock=self.clock, until=self.clock.now + LIFE)
+            page = settle(
+                place, a_settlement(cost), span, self.books.ledger, clock=self.clock, until=self.clock.now + LIFE
+            )
         except Killed:
             call.booked_at_rest = either
         else:
@@ -202,7 +212,9 @@ class Shop:
             pass
         bodies = self.upstream.asked[asked_before:]
         assert len(bodies) <= 1, "the upstream was asked twice within one hold"
-        call.booked_at_rest = self._chat_at_rest(call, bodies[0] if bodies else None, result(output), was_killed=was_killed)
+        call.booked_at_rest = self._chat_at_rest(
+            call, bodies[0] if bodies else None, result(output), was_killed=was_killed
+        )
         return call
 
     def _chat_at_rest(
@@ -218,7 +230,13 @@ class Shop:
         return frozenset({cost, held}) if was_killed or self.network.last_failed else frozenset({cost})
 
     def record(
-        self, cost: int, *, record_id: str | None = None, call: Call | None = None, content: str = "one", steps: Iterable[Step] = ()
+        self,
+        cost: int,
+        *,
+        record_id: str | None = None,
+        call: Call | None = None,
+        content: str = "one",
+        steps: Iterable[Step] = (),
     ) -> None:
         """Money that was spent elsewhere, with a `check` hold or without one. The same record may come again."""
         hold_id = call.taken.hold_id if call is not None and call.taken is not None else None
@@ -230,9 +248,14 @@ class Shop:
         first, may_be_booked = self.records.get(name, (spent, frozenset({0})))
         self._play(steps)
         try:
-            recorded = record(first, self.settings, ledger=self.books.ledger, accounts=self.books.accounts, clock=self.clock)
+            recorded = record(
+                first, self.settings, ledger=self.books.ledger, accounts=self.books.accounts, clock=self.clock
+            )
         except (LedgerUnavailable, Killed):
-            self.records[name] = (first, may_be_booked if may_be_booked == {first.cost} else frozenset({0, int(first.cost)}))
+            self.records[name] = (
+                first,
+                may_be_booked if may_be_booked == {first.cost} else frozenset({0, int(first.cost)}),
+            )
         else:
             assert recorded.cost == first.cost
             self.records[name] = (first, frozenset({int(first.cost)}))
@@ -244,7 +267,9 @@ class Shop:
         if hold.kind is HoldKind.CHECK:
             posting = void_hold(hold, span=a_span(hold, 0, at=at, posting="void", outcome=Outcome.VOIDED), at=at)
         else:
-            posting = lapse_hold(hold, span=a_span(hold, hold.amount, at=at, posting="lapse", outcome=Outcome.LAPSED), at=at)
+            posting = lapse_hold(
+                hold, span=a_span(hold, hold.amount, at=at, posting="lapse", outcome=Outcome.LAPSED), at=at
+            )
         self._play(())
         self.books.ledger.post(posting, None, tenant_id=TENANT, month=call.taken.hold_id.month)
 
@@ -294,7 +319,9 @@ class Shop:
         assert not any(page.holds for page in self.pages()), "HELD: something is held for ever"
         for call in self.calls.values():
             booked = self.audit.booked[call.key] - self._recorded(call.key)
-            assert booked in call.booked_at_rest, f"{call.key}: the books say {booked}, not one of {call.booked_at_rest}"
+            assert booked in call.booked_at_rest, (
+                f"{call.key}: the books say {booked}, not one of {call.booked_at_rest}"
+            )
         for name, (spent, allowed) in self.records.items():
             key = spent.hold_id.key if spent.hold_id is not None else ""
             booked = self.audit.booked[name[:64]] + self.audit.booked[key]
@@ -305,7 +332,11 @@ class Shop:
 
     def _recorded(self, key: str) -> int:
         """What the books have of a check hold's key is its record's."""
-        return self.audit.booked[key] if any(spent.hold_id is not None and spent.hold_id.key == key for spent, _ in self.records.values()) else 0
+        return (
+            self.audit.booked[key]
+            if any(spent.hold_id is not None and spent.hold_id.key == key for spent, _ in self.records.values())
+            else 0
+        )
 
 
 def shop_in_memory(*, tries: int = 3, now: datetime = NOON, **fields: Any) -> Shop:
@@ -333,11 +364,17 @@ def shop_in_dynamodb(client: Any, **fields: Any) -> Shop:
         found = (direct.ledger.read_page(TENANT, month) for month in sorted(months))
         return [page for page in found if page is not None]
 
-    return _started(_shop(books_in_dynamodb(FaultyClient(client, network)), network, clock, pages, account), direct, fields)
+    return _started(
+        _shop(books_in_dynamodb(FaultyClient(client, network)), network, clock, pages, account), direct, fields
+    )
 
 
 def _shop(
-    books: Books, network: Network, clock: TellingClock, pages: Callable[[], list[Page]], account: Callable[[], TenantSettings]
+    books: Books,
+    network: Network,
+    clock: TellingClock,
+    pages: Callable[[], list[Page]],
+    account: Callable[[], TenantSettings],
 ) -> Shop:
     audit = Audit(pages, account)
     network.after_write = audit
@@ -349,4 +386,3 @@ def _started(shop: Shop, direct: Books, fields: Mapping[str, Any]) -> Shop:
     assert direct.accounts.create(settings, months_around(settings, shop.clock.now))
     shop.history.append(settings)
     return shop
-

@@ -234,7 +234,12 @@ def test_a_cheaper_call_in_an_earlier_dearer_hold_is_billed_as_the_cheaper_call(
     shop.settle(shop.hold(85), 85)
     lift = Step(before=lambda: (shop.change(daily_limit=NanoUsd(1000)), shop.network.land_all()))  # type: ignore[func-returns-value]
 
-    call = shop.chat("", 1, lambda allowed: Answered(body={}, usage=Usage(uncached=10, output=allowed), tier="default"), steps=[LATE, Step(), lift])
+    call = shop.chat(
+        "",
+        1,
+        lambda allowed: Answered(body={}, usage=Usage(uncached=10, output=allowed), tier="default"),
+        steps=[LATE, Step(), lift],
+    )
 
     shop.close_the_books()
     assert shop.audit.booked[call.key] in (0, 6, 11)
@@ -394,5 +399,3 @@ def test_a_tenant_is_made_once_though_the_answer_was_lost() -> None:
 
     assert (shop.settings.version, shop.settings.daily_limit) == (2, 50)
     assert a_tenant().version == 1
-
-

@@ -28,7 +28,11 @@ AGENTS = st.sampled_from([None, None, "booking-agent", "call-agent"])
 # Most requests are answered, so that a history gets somewhere before it is broken.
 DEATHS = st.sampled_from([Fate.DEATH, Fate.DEATH_SENT, Fate.DEATH_DONE])
 FATES = st.integers(0, 19).flatmap(
-    lambda number: DEATHS if number == 0 else st.sampled_from([*[Fate.ANSWERED] * 9, *[Fate.LOST] * 3, *[Fate.LATE] * 4, Fate.VANISHED, Fate.BUSY])
+    lambda number: (
+        DEATHS
+        if number == 0
+        else st.sampled_from([*[Fate.ANSWERED] * 9, *[Fate.LOST] * 3, *[Fate.LATE] * 4, Fate.VANISHED, Fate.BUSY])
+    )
 )
 ASIDES = st.sampled_from([None] * 9 + ["land", "land", "lower", "raise", "raise", "suspend", "thaw", "rival", "turn"])
 OFTEN_NOT = st.sampled_from([False, False, False, True])
@@ -38,19 +42,30 @@ LIMITS = st.integers(0, 150).map(NanoUsd)
 CHANGES = st.one_of(
     st.fixed_dictionaries({"daily_limit": LIMITS}),
     st.fixed_dictionaries({"monthly_limit": LIMITS}),
-    st.fixed_dictionaries({"daily_limit": st.just(NanoUsd(200)), "monthly_limit": st.just(NanoUsd(300)), "suspended": st.just(False)}),
+    st.fixed_dictionaries(
+        {"daily_limit": st.just(NanoUsd(200)), "monthly_limit": st.just(NanoUsd(300)), "suspended": st.just(False)}
+    ),
     st.fixed_dictionaries({"suspended": OFTEN_NOT}),
     st.fixed_dictionaries({"mode": st.sampled_from(Mode)}),
     st.fixed_dictionaries({"soft_cap": st.sampled_from([Decimal(0), Decimal("0.5"), Decimal(1)])}),
-    st.fixed_dictionaries({"daily_token_limit": st.none() | st.integers(0, 200), "monthly_token_limit": st.none() | st.integers(0, 300)}),
+    st.fixed_dictionaries(
+        {"daily_token_limit": st.none() | st.integers(0, 200), "monthly_token_limit": st.none() | st.integers(0, 300)}
+    ),
     st.fixed_dictionaries({"in_flight_max": st.integers(1, 4), "requests_per_minute": st.integers(0, 6)}),
     st.fixed_dictionaries({"in_flight_max": st.just(20), "requests_per_minute": st.just(300)}),
     st.fixed_dictionaries(
-        {"agents": st.dictionaries(st.sampled_from(["booking-agent", "call-agent"]), st.builds(AgentLimits, daily=LIMITS, monthly=st.none() | LIMITS))}
+        {
+            "agents": st.dictionaries(
+                st.sampled_from(["booking-agent", "call-agent"]),
+                st.builds(AgentLimits, daily=LIMITS, monthly=st.none() | LIMITS),
+            )
+        }
     ),
     st.fixed_dictionaries({"cheaper_model": st.sampled_from([None, "cheap"])}),
 )
-TIMES = st.sampled_from(["second", "minute", "sweep", "hour", "before the day's end", "the day's end", "the month's end", "days"])
+TIMES = st.sampled_from(
+    ["second", "minute", "sweep", "hour", "before the day's end", "the day's end", "the month's end", "days"]
+)
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -60,18 +75,43 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # ---- calls -------------------------------------------------------------------------------------------------------------
 
-    @rule(amount=AMOUNTS, agent=AGENTS, cheaper=st.booleans(), counted=st.none() | st.integers(0, 40), is_stale=OFTEN_NOT, script=SCRIPTS)
-    def hold_a_call(self, amount: Any, agent: str | None, cheaper: bool, counted: int | None, is_stale: bool, script: Any) -> None:
+    @rule(
+        amount=AMOUNTS,
+        agent=AGENTS,
+        cheaper=st.booleans(),
+        counted=st.none() | st.integers(0, 40),
+        is_stale=OFTEN_NOT,
+        script=SCRIPTS,
+    )
+    def hold_a_call(
+        self, amount: Any, agent: str | None, cheaper: bool, counted: int | None, is_stale: bool, script: Any
+    ) -> None:
         self.shop.hold(
-            self._amount(amount), agent=agent, cheaper=cheaper, counted=counted, known=self._known(is_stale), steps=self._steps(script)
+            self._amount(amount),
+            agent=agent,
+            cheaper=cheaper,
+            counted=counted,
+            known=self._known(is_stale),
+            steps=self._steps(script),
         )
 
     @rule(amount=AMOUNTS, agent=AGENTS, is_stale=OFTEN_NOT, script=SCRIPTS)
     def hold_a_check(self, amount: Any, agent: str | None, is_stale: bool, script: Any) -> None:
-        self.shop.hold(self._amount(amount), kind=HoldKind.CHECK, agent=agent, known=self._known(is_stale), steps=self._steps(script))
+        self.shop.hold(
+            self._amount(amount),
+            kind=HoldKind.CHECK,
+            agent=agent,
+            known=self._known(is_stale),
+            steps=self._steps(script),
+        )
 
     @precondition(lambda self: self.shop.live(HoldKind.CALL))
-    @rule(which=st.integers(0, 9), cost=st.integers(0, 40), how=st.sampled_from(["under", "exact", "over"]), script=SCRIPTS)
+    @rule(
+        which=st.integers(0, 9),
+        cost=st.integers(0, 40),
+        how=st.sampled_from(["under", "exact", "over"]),
+        script=SCRIPTS,
+    )
     def settle_a_call(self, which: int, cost: int, how: str, script: Any) -> None:
         live = self.shop.live(HoldKind.CALL)
         call = live[which % len(live)]
@@ -83,7 +123,9 @@ class LedgerMachine(RuleBasedStateMachine):
         letters=st.integers(0, 20), output=st.integers(1, 20), how=st.sampled_from(["ok", "ok", "declined", "unclear", "not sent"]),
         is_stale=OFTEN_NOT, meanwhile=ASIDES, script=SCRIPTS, agent=AGENTS,
     )  # fmt: skip
-    def chat(self, letters: int, output: int, how: str, is_stale: bool, meanwhile: str | None, script: Any, agent: str | None) -> None:
+    def chat(
+        self, letters: int, output: int, how: str, is_stale: bool, meanwhile: str | None, script: Any, agent: str | None
+    ) -> None:
         def result(allowed: int) -> UpstreamResult:
             match how:
                 case "ok":
@@ -96,7 +138,13 @@ class LedgerMachine(RuleBasedStateMachine):
                     return NotSent(message="")
 
         self.shop.chat(
-            "é" * letters, output, result, known=self._known(is_stale), meanwhile=self._aside(meanwhile), steps=self._steps(script), agent=agent
+            "é" * letters,
+            output,
+            result,
+            known=self._known(is_stale),
+            meanwhile=self._aside(meanwhile),
+            steps=self._steps(script),
+            agent=agent,
         )
 
     # ---- records -----------------------------------------------------------------------------------------------------------

@@ -41,7 +41,8 @@ def _terms(**changes: Callable[[Any], Any]) -> Plant:
     def plant(patch: pytest.MonkeyPatch) -> None:
         def terms_of(settings: TenantSettings, posting: Posting, month: str) -> rules.Terms:
             terms = true_terms(settings, posting, month)
-            return replace(terms, **{name: change(getattr(terms, name)) for name, change in changes.items()})
+            named = {name: getattr(terms, name) for name in changes if getattr(terms, name) is not None}
+            return replace(terms, **{name: changes[name](value) for name, value in named.items()})
 
         patch.setattr(rules, "terms_of", terms_of)
 
@@ -55,7 +56,9 @@ def _one_more(room: int) -> int:
 def no_version(patch: pytest.MonkeyPatch) -> None:
     truth = rules._hold_fault
     patch.setattr(
-        rules, "_hold_fault", lambda page, settings, posting: truth(replace(page, version=settings.version), settings, posting)
+        rules,
+        "_hold_fault",
+        lambda page, settings, posting: truth(replace(page, version=settings.version), settings, posting),
     )
 
 
@@ -117,7 +120,11 @@ def a_minute_without_a_date(patch: pytest.MonkeyPatch) -> None:
 
 def a_record_forgets_its_id(patch: pytest.MonkeyPatch) -> None:
     numbers, truth = count(), record_cost._entry
-    patch.setattr(record_cost, "_entry", lambda spent, now: replace(truth(spent, now), record_id=f"{spent.record_id}{next(numbers)}"))
+    patch.setattr(
+        record_cost,
+        "_entry",
+        lambda spent, now: replace(truth(spent, now), record_id=f"{spent.record_id}{next(numbers)}"),
+    )
 
 
 def nothing_is_cancelled(patch: pytest.MonkeyPatch) -> None:
@@ -128,7 +135,11 @@ def a_cancel_opens_no_page(patch: pytest.MonkeyPatch) -> None:
     truth = cancel_hold.cancel
 
     def cancel(hold: Hold, month: str, settings: TenantSettings, ledger: Any, **rest: Any) -> bool:
-        return True if ledger.read_page(settings.tenant_id, month) is None else truth(hold, month, settings, ledger, **rest)
+        return (
+            True
+            if ledger.read_page(settings.tenant_id, month) is None
+            else truth(hold, month, settings, ledger, **rest)
+        )
 
     patch.setattr(take_hold, "cancel", cancel)
 
@@ -170,29 +181,62 @@ def due_waits_for_the_hour(patch: pytest.MonkeyPatch) -> None:
 
 IN_THE_RULES: dict[str, tuple[Plant, Callable[..., None]]] = {
     "one too many on the day": (_terms(day_room=_one_more), histories.test_no_call_passes_what_is_left_of_the_day),
-    "one too few on the day": (_terms(day_room=lambda room: room - 1), histories.test_no_call_passes_what_is_left_of_the_day),
-    "one too many on the month": (_terms(month_room=_one_more), histories.test_no_call_passes_what_is_left_of_the_month),
+    "one too few on the day": (
+        _terms(day_room=lambda room: room - 1),
+        histories.test_no_call_passes_what_is_left_of_the_day,
+    ),
+    "one too many on the month": (
+        _terms(month_room=_one_more),
+        histories.test_no_call_passes_what_is_left_of_the_month,
+    ),
     "no version": (no_version, histories.test_a_gate_with_old_settings_holds_nothing_by_them),
     "no version, late": (no_version, histories.test_a_late_hold_of_old_settings_does_not_land),
     "no version, suspended": (no_version, histories.test_a_suspended_tenant_holds_nothing_by_old_settings_either),
     "an amount that is not named": (any_amount_settles, contract.test_a_settlement_names_amount_day_and_kind),
-    "a hold that is taken for ours": (any_hold_there_is_ours, histories.test_an_earlier_dearer_try_that_landed_is_the_hold),
+    "a hold that is taken for ours": (
+        any_hold_there_is_ours,
+        histories.test_an_earlier_dearer_try_that_landed_is_the_hold,
+    ),
     "a settlement twice": (a_missing_hold_settles, histories.test_a_settlement_sent_again_counts_once),
     "no `closed`": (nothing_is_closed, histories.test_a_hold_that_lands_after_it_was_cancelled_is_refused),
     "`closed` that bars no key": (closed_bars_no_key, histories.test_the_late_twin_of_a_settled_hold_is_refused),
-    "a settlement that buries nothing": (a_settlement_buries_nothing, histories.test_the_late_twin_of_a_settled_hold_is_refused),
+    "a settlement that buries nothing": (
+        a_settlement_buries_nothing,
+        histories.test_the_late_twin_of_a_settled_hold_is_refused,
+    ),
     "a key for each try": (a_key_for_each_try, histories.test_every_try_of_one_call_has_one_key),
-    "a window for each try": (a_window_for_each_try, histories.test_a_later_try_after_the_month_s_turn_goes_to_the_page_of_the_first),
+    "a window for each try": (
+        a_window_for_each_try,
+        histories.test_a_later_try_after_the_month_s_turn_goes_to_the_page_of_the_first,
+    ),
     "a key that comes again": (a_reusable_key, histories.test_two_calls_have_two_holds),
     "no cap on calls in flight": (no_cap_on_calls_in_flight, histories.test_only_so_many_calls_are_in_flight),
     "a minute without a date": (a_minute_without_a_date, histories.test_yesterday_s_minute_refuses_nothing_today),
-    "a record that forgets its id": (a_record_forgets_its_id, histories.test_a_record_with_a_check_counts_once_whenever_it_comes),
+    "a record that forgets its id": (
+        a_record_forgets_its_id,
+        histories.test_a_record_with_a_check_counts_once_whenever_it_comes,
+    ),
     "no cancel": (nothing_is_cancelled, histories.test_a_hold_whose_answers_were_lost_is_cancelled),
-    "no cancel of a lapse": (nothing_is_cancelled, histories.test_a_hold_that_was_never_answered_for_and_lapsed_is_taken_back),
-    "a cancel that opens no page": (a_cancel_opens_no_page, histories.test_a_hold_that_may_land_on_a_page_to_come_is_cancelled_there),
-    "no late settlement": (a_settlement_without_its_hold_is_done, histories.test_a_holder_that_comes_back_books_what_it_really_cost),
-    "an agent by the page": (every_hold_counts_for_its_agent, histories.test_an_agent_s_entry_goes_by_what_its_hold_says),
-    "two months of three": (the_month_before_keeps_its_version, histories.test_a_limit_lowered_at_a_turn_counts_on_both_sides_of_it),
+    "no cancel of a lapse": (
+        nothing_is_cancelled,
+        histories.test_a_hold_that_was_never_answered_for_and_lapsed_is_taken_back,
+    ),
+    "a cancel that opens no page": (
+        a_cancel_opens_no_page,
+        histories.test_a_hold_that_may_land_on_a_page_to_come_is_cancelled_there,
+    ),
+    "no late settlement": (
+        a_settlement_without_its_hold_is_done,
+        histories.test_a_holder_that_comes_back_books_what_it_really_cost,
+    ),
+    "an agent by the page": (
+        every_hold_counts_for_its_agent,
+        histories.test_an_agent_s_entry_goes_by_what_its_hold_says,
+    ),
+    "two months of three": (
+        the_month_before_keeps_its_version,
+        histories.test_a_limit_lowered_at_a_turn_counts_on_both_sides_of_it,
+    ),
     "due that waits": (due_waits_for_the_hour, histories.test_a_dead_hold_lapses_soon_though_an_older_one_ends_later),
 }
 

@@ -25,14 +25,36 @@ from tollgate.domain.span import Attribution
 
 UNPACK = Path(__file__).parents[2] / "layers" / "encodings" / "unpack.py"
 # Runs that merge badly, scripts that take several tokens a letter, and words that look like special tokens.
-HARD = st.sampled_from(["<|endoftext|>", "<|im_start|>", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "ﷺ", "ꙮ", "\u200b" * 5, "  \n\t", "0" * 17, "aAaAaA", "𒐫", "\x00", "한국어", "ðŸ"])
+HARD = st.sampled_from(
+    [
+        "<|endoftext|>",
+        "<|im_start|>",
+        "🏴󠁧󠁢󠁥󠁮󠁧󠁿",
+        "ﷺ",
+        "ꙮ",
+        "\u200b" * 5,
+        "  \n\t",
+        "0" * 17,
+        "aAaAaA",
+        "𒐫",
+        "\x00",
+        "한국어",
+        "ðŸ",
+    ]
+)
 TEXTS = st.lists(st.text(st.characters(exclude_categories=("Cs",)), max_size=30) | HARD, max_size=5).map("".join)
 WORDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
-SCHEMAS = st.recursive(st.none() | st.booleans() | st.integers() | TEXTS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3), max_leaves=6)
+SCHEMAS = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=6,
+)
 
 
 def a_chat(**fields: Any) -> ChatRequest:
-    return parse_chat({"messages": [{"role": "user", "content": "hello"}]} | fields, Attribution(), default_model="dear")
+    return parse_chat(
+        {"messages": [{"role": "user", "content": "hello"}]} | fields, Attribution(), default_model="dear"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +78,18 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def chats(draw: st.DrawFn) -> ChatRequest:
     parts = st.builds(lambda text: {"type": "text", "text": text}, TEXTS)
     message = st.fixed_dictionaries(
-        {"role": st.sampled_from(["system", "user", "assistant", "tool"]), "content": TEXTS | st.lists(parts, max_size=4)},
+        {
+            "role": st.sampled_from(["system", "user", "assistant", "tool"]),
+            "content": TEXTS | st.lists(parts, max_size=4),
+        },
         optional={"name": WORDS},
     )
-    tool = st.fixed_dictionaries({"type": st.just("function"), "function": st.fixed_dictionaries({"name": WORDS, "parameters": SCHEMAS})})
-    return a_chat(messages=draw(st.lists(message, min_size=1, max_size=4)), tools=draw(st.none() | st.lists(tool, max_size=2)))
+    tool = st.fixed_dictionaries(
+        {"type": st.just("function"), "function": st.fixed_dictionaries({"name": WORDS, "parameters": SCHEMAS})}
+    )
+    return a_chat(
+        messages=draw(st.lists(message, min_size=1, max_size=4)), tools=draw(st.none() | st.lists(tool, max_size=2))
+    )
 
 
 def _as_counted_by_openai(chat: ChatRequest, count: Any) -> int:
@@ -69,7 +98,9 @@ def _as_counted_by_openai(chat: ChatRequest, count: Any) -> int:
     for message in chat.body["messages"]:
         content = message["content"]
         whole = content if isinstance(content, str) else "".join(part["text"] for part in content)
-        total += 3 + count([message["role"]]) + count([whole]) + (1 + count([message["name"]]) if "name" in message else 0)
+        total += (
+            3 + count([message["role"]]) + count([whole]) + (1 + count([message["name"]]) if "name" in message else 0)
+        )
     return total
 
 
@@ -170,6 +201,10 @@ def test_more_output_than_the_tenant_may_ask_for_is_refused() -> None:
 
 
 def test_a_stream_is_always_asked_for_its_usage() -> None:
-    body = upstream_body(a_chat(stream=True, stream_options={"include_usage": False, "include_obfuscation": False}), DEAR, output_tokens=5)
+    body = upstream_body(
+        a_chat(stream=True, stream_options={"include_usage": False, "include_obfuscation": False}),
+        DEAR,
+        output_tokens=5,
+    )
 
     assert body["stream_options"] == {"include_usage": True, "include_obfuscation": False}

@@ -18,7 +18,9 @@ def menus(draw: st.DrawFn) -> Menu:
     price = a_price("other", per_token=draw(st.sampled_from([100_000, 500_000, 900_000, 1_000_000, 2_000_000])))
     counted = draw(st.integers(0, bound.input))
     cheaper = Offer(price=price, bound=bound, under_soft_cap=False) if draw(st.booleans()) else None
-    return menu_of(Offer(price=DEAR, bound=bound, under_soft_cap=False), cheaper, lambda offer: replace(offer.bound, input=counted))
+    return menu_of(
+        Offer(price=DEAR, bound=bound, under_soft_cap=False), cheaper, lambda offer: replace(offer.bound, input=counted)
+    )
 
 
 @given(menus(), st.lists(REFUSALS, min_size=1, max_size=6))

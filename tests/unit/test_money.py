@@ -42,7 +42,8 @@ def test_the_text_says_the_same_amount_with_cents_or_with_every_digit(amount: in
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"), [(12_500_000_000, "$12.50"), (412_000, "$0.000412"), (0, "$0.00"), (1, "$0.000000001"), (10**18, "$1000000000.00")]
+    ("amount", "text"),
+    [(12_500_000_000, "$12.50"), (412_000, "$0.000412"), (0, "$0.00"), (1, "$0.000000001"), (10**18, "$1000000000.00")],
 )
 def test_text_hides_no_money_behind_cents(amount: int, text: str) -> None:
     assert usd_text(amount) == text

@@ -40,7 +40,9 @@ def postings(draw: st.DrawFn, page: Page) -> Posting:
     key = draw(st.sampled_from(["first", "second", "third"]))
     at = NOON + timedelta(seconds=draw(st.integers(0, 300)))
     agent = draw(st.none() | st.just("agent"))
-    hold = page.holds.get(key.ljust(12, "_")) or a_hold(key, draw(AMOUNTS), agent=agent, day=draw(st.sampled_from(["04", DAY])))
+    hold = page.holds.get(key.ljust(12, "_")) or a_hold(
+        key, draw(AMOUNTS), agent=agent, day=draw(st.sampled_from(["04", DAY]))
+    )
     cost, closed = draw(AMOUNTS), page.closed.get(hold.key, a_tomb(3))
     call, check = replace(hold, kind=HoldKind.CALL), replace(hold, kind=HoldKind.CHECK)
     made: dict[Deed, Any] = {
@@ -53,8 +55,12 @@ def postings(draw: st.DrawFn, page: Page) -> Posting:
         Deed.LAPSE: lambda: lapse_hold(call, span=a_span(call, call.amount), at=at),
         Deed.CANCEL: lambda: cancel_hold(hold, span=a_span(hold, 0), at=at),
         Deed.TOMBSTONE: lambda: bar_key(hold.key, day=hold.day, at=at),
-        Deed.LATE: lambda: settle_late(hold.key, closed, cost=NanoUsd(cost), tokens=cost, span=a_span(hold, cost - closed.booked), at=at),
-        Deed.RECORD: lambda: record_cost("r:1", day=DAY, cost=NanoUsd(cost), tokens=cost, agent=agent, span=a_span("r:1", cost), at=at),
+        Deed.LATE: lambda: settle_late(
+            hold.key, closed, cost=NanoUsd(cost), tokens=cost, span=a_span(hold, cost - closed.booked), at=at
+        ),
+        Deed.RECORD: lambda: record_cost(
+            "r:1", day=DAY, cost=NanoUsd(cost), tokens=cost, agent=agent, span=a_span("r:1", cost), at=at
+        ),
     }
     posting: Posting = made[draw(st.sampled_from(Deed))]()
     return posting
@@ -74,7 +80,9 @@ def test_whatever_is_posted_the_books_balance_and_the_spans_sum_to_what_is_spent
         assert not imbalances(page)
         assert page.use.spent == booked == sum(use.spent for use in page.days.values())
         assert page.seq == before.seq + (posting.span is not None) == before.seq + (page.span is not None)
-        assert posting.opens is None or (page.use.used <= settings.monthly_limit and page.day(posting.day).used <= settings.daily_limit)
+        assert posting.opens is None or (
+            page.use.used <= settings.monthly_limit and page.day(posting.day).used <= settings.daily_limit
+        )
 
 
 @given(st.data())
@@ -82,7 +90,9 @@ def test_no_posting_can_be_applied_twice_but_a_record_which_has_its_own_proof(da
     page = apply(EMPTY, open_hold(a_hold("first", 10), at=NOON, under_soft_cap=False))
     page = apply(page, bar_key("second______", day=DAY, at=NOON))
     posting = data.draw(postings(page).filter(lambda posting: posting.deed is not Deed.RECORD))
-    same_again = posting.deed is Deed.LATE and posting.buries is not None and posting.was_booked == posting.buries.booked
+    same_again = (
+        posting.deed is Deed.LATE and posting.buries is not None and posting.was_booked == posting.buries.booked
+    )
     if refusal_of(page, a_tenant(), posting) is not None or same_again:
         return
 
@@ -103,10 +113,14 @@ def test_no_posting_can_be_applied_twice_but_a_record_which_has_its_own_proof(da
         (a_tenant(requests_per_minute=0), Fault.RATE),
     ],
 )
-def test_of_several_reasons_the_one_that_a_retry_cannot_mend_is_told_first(settings: TenantSettings, fault: Fault) -> None:
+def test_of_several_reasons_the_one_that_a_retry_cannot_mend_is_told_first(
+    settings: TenantSettings, fault: Fault
+) -> None:
     page = apply(EMPTY, open_hold(a_hold("other", 1), at=NOON, under_soft_cap=False))
 
-    posting = open_hold(a_hold("first", 10, agent="agent"), at=NOON, under_soft_cap=fault in (Fault.VERSION, Fault.SOFT_ZONE))
+    posting = open_hold(
+        a_hold("first", 10, agent="agent"), at=NOON, under_soft_cap=fault in (Fault.VERSION, Fault.SOFT_ZONE)
+    )
 
     assert refusal_of(page, settings, posting) is fault
 
@@ -119,8 +133,12 @@ def test_a_key_that_is_there_is_told_before_the_version() -> None:
 
 
 def test_the_terms_of_a_hold_are_its_limits_less_what_it_asks_raises_included() -> None:
-    extra = Raise(raise_id="1", window=f"{MONTH}-{DAY}", amount=NanoUsd(5), until=NOON + timedelta(seconds=1), reason="")
-    settings = a_tenant(daily_token_limit=50, agents={"agent": AgentLimits(monthly=NanoUsd(30))}, raises=(extra,), requests_per_minute=7)
+    extra = Raise(
+        raise_id="1", window=f"{MONTH}-{DAY}", amount=NanoUsd(5), until=NOON + timedelta(seconds=1), reason=""
+    )
+    settings = a_tenant(
+        daily_token_limit=50, agents={"agent": AgentLimits(monthly=NanoUsd(30))}, raises=(extra,), requests_per_minute=7
+    )
 
     terms = terms_of(settings, open_hold(a_hold("first", 10, agent="agent"), at=NOON, under_soft_cap=True), MONTH)
 
@@ -131,7 +149,9 @@ def test_the_terms_of_a_hold_are_its_limits_less_what_it_asks_raises_included() 
 
 
 def test_observing_names_version_and_page_size_and_nothing_else() -> None:
-    settings = a_tenant(mode=Mode.OBSERVE, daily_token_limit=50, agents={"agent": AgentLimits(monthly=NanoUsd(30))}, in_flight_max=3)
+    settings = a_tenant(
+        mode=Mode.OBSERVE, daily_token_limit=50, agents={"agent": AgentLimits(monthly=NanoUsd(30))}, in_flight_max=3
+    )
 
     terms = terms_of(settings, open_hold(a_hold("first", 10, agent="agent"), at=NOON, under_soft_cap=True), MONTH)
 
@@ -139,7 +159,9 @@ def test_observing_names_version_and_page_size_and_nothing_else() -> None:
     assert named == {"version", "in_flight"}
 
 
-@pytest.mark.parametrize(("at", "minute"), [(NOON, 28494000), (NOON + timedelta(seconds=59), 28494000), (NOON + timedelta(days=1), 28495440)])
+@pytest.mark.parametrize(
+    ("at", "minute"), [(NOON, 28494000), (NOON + timedelta(seconds=59), 28494000), (NOON + timedelta(days=1), 28495440)]
+)
 def test_a_minute_is_one_of_all_time(at: datetime, minute: int) -> None:
     assert open_hold(a_hold(), at=at, under_soft_cap=False).minute == minute
 
@@ -195,6 +217,8 @@ def test_a_hold_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_the_books_say_where_they_do_not_balance() -> None:
-    page = replace(EMPTY, use=Use(used=NanoUsd(5)), days={DAY: Use(used=NanoUsd(3))}, holds={a_hold().key: a_hold("first", 3)})
+    page = replace(
+        EMPTY, use=Use(used=NanoUsd(5)), days={DAY: Use(used=NanoUsd(3))}, holds={a_hold().key: a_hold("first", 3)}
+    )
 
     assert imbalances(page) == {MONTH: 2}

@@ -23,9 +23,21 @@ def made_up_prices(draw: st.DrawFn) -> Price:
     rates = Rates(input=draw(RATE), cached=draw(RATE), output=draw(RATE), cache_write=draw(st.none() | RATE))
     dearer = {name: rate + draw(RATE) for name in ("input", "cached", "output") for rate in [getattr(rates, name)]}
     write = None if rates.cache_write is None else rates.cache_write + draw(RATE)
-    long = LongContext(above=draw(st.integers(0, 300_000)), rates=Rates(**dearer, cache_write=write)) if draw(st.booleans()) else None
+    long = (
+        LongContext(above=draw(st.integers(0, 300_000)), rates=Rates(**dearer, cache_write=write))
+        if draw(st.booleans())
+        else None
+    )
     factor = draw(st.fractions(min_value=Fraction(1, 10), max_value=3, max_denominator=100))
-    return Price(model="made-up", rates=rates, input_max=10**6, output_max=10**6, long_context=long, tiers={"default": factor}, region=Fraction(11, 10))
+    return Price(
+        model="made-up",
+        rates=rates,
+        input_max=10**6,
+        output_max=10**6,
+        long_context=long,
+        tiers={"default": factor},
+        region=Fraction(11, 10),
+    )
 
 
 @st.composite
@@ -34,21 +46,27 @@ def used_within(draw: st.DrawFn, bound: Bound) -> Usage:
     cached = draw(st.integers(0, bound.input - uncached))
     written = draw(st.integers(0, bound.input - uncached - cached))
     output = draw(st.integers(0, bound.output * bound.choices))
-    return Usage(uncached=uncached, cached=cached, written=written, output=output, reasoning=draw(st.integers(0, output)))
+    return Usage(
+        uncached=uncached, cached=cached, written=written, output=output, reasoning=draw(st.integers(0, output))
+    )
 
 
 BOUNDS = st.builds(Bound, input=st.integers(0, 400_000), output=st.integers(0, 128_000), choices=st.integers(1, 16))
 
 
 @given(st.data(), made_up_prices() | PRICES, BOUNDS)
-def test_no_call_within_its_bound_costs_more_than_its_worst_case(data: st.DataObject, price: Price, bound: Bound) -> None:
+def test_no_call_within_its_bound_costs_more_than_its_worst_case(
+    data: st.DataObject, price: Price, bound: Bound
+) -> None:
     usage = data.draw(used_within(bound))
 
     assert cost_of(usage, price) <= worst_case(bound, price)
 
 
 @given(st.data(), PRICES, BOUNDS)
-def test_a_shipped_price_is_never_cheaper_past_its_long_context(data: st.DataObject, price: Price, bound: Bound) -> None:
+def test_a_shipped_price_is_never_cheaper_past_its_long_context(
+    data: st.DataObject, price: Price, bound: Bound
+) -> None:
     usage = data.draw(used_within(bound))
     more = Usage(uncached=usage.uncached + 1, cached=usage.cached, written=usage.written, output=usage.output)
 
@@ -81,7 +99,13 @@ def test_each_token_of_a_usage_is_in_one_class_alone(uncached: int, cached: int,
 
 def test_a_usage_whose_classes_overlap_is_no_usage() -> None:
     with pytest.raises(ValueError, match="uncached"):
-        usage_of({"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 6, "cache_write_tokens": 5}, "completion_tokens": 0})
+        usage_of(
+            {
+                "prompt_tokens": 10,
+                "prompt_tokens_details": {"cached_tokens": 6, "cache_write_tokens": 5},
+                "completion_tokens": 0,
+            }
+        )
 
 
 @pytest.mark.parametrize("usage", [{"output": 1, "reasoning": 2}, {"uncached": -1}])

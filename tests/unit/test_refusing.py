@@ -34,9 +34,24 @@ def _a_page() -> Page:
     ("fields", "reason", "window", "retry_at"),
     [
         ({"daily_limit": 100}, Reason.DAILY_BUDGET, WindowFacts(name=DAY_NAME, limit=100, spent=20, held=10), MIDNIGHT),
-        ({"monthly_limit": 100, "daily_limit": 1000}, Reason.MONTHLY_BUDGET, WindowFacts(name=MONTH, limit=100, spent=20, held=10), APRIL),
-        ({"daily_token_limit": 100, "daily_limit": 1000}, Reason.TOKEN_BUDGET, WindowFacts(name=DAY_NAME, limit=100, spent=30, held=0), MIDNIGHT),
-        ({"monthly_token_limit": 100, "daily_limit": 1000}, Reason.TOKEN_BUDGET, WindowFacts(name=MONTH, limit=100, spent=30, held=0), APRIL),
+        (
+            {"monthly_limit": 100, "daily_limit": 1000},
+            Reason.MONTHLY_BUDGET,
+            WindowFacts(name=MONTH, limit=100, spent=20, held=10),
+            APRIL,
+        ),
+        (
+            {"daily_token_limit": 100, "daily_limit": 1000},
+            Reason.TOKEN_BUDGET,
+            WindowFacts(name=DAY_NAME, limit=100, spent=30, held=0),
+            MIDNIGHT,
+        ),
+        (
+            {"monthly_token_limit": 100, "daily_limit": 1000},
+            Reason.TOKEN_BUDGET,
+            WindowFacts(name=MONTH, limit=100, spent=30, held=0),
+            APRIL,
+        ),
         (
             {"agents": {"agent": AgentLimits(daily=NanoUsd(100))}, "daily_limit": 1000},
             Reason.AGENT_BUDGET,
@@ -94,8 +109,12 @@ def test_a_window_ends_by_the_tenant_s_own_clock() -> None:
     settings = a_tenant(zones=(ZoneFrom(month="1970-01", zone="America/Chicago"),))
     posting = open_hold(a_hold("asked", 80), at=NOON, under_soft_cap=False)
 
-    assert refusal_from(_a_page(), settings, posting, Fault.DAILY_BUDGET).retry_at == datetime(2024, 3, 6, 6, tzinfo=UTC)
-    assert refusal_from(_a_page(), settings, posting, Fault.MONTHLY_BUDGET).retry_at == datetime(2024, 4, 1, 5, tzinfo=UTC)
+    assert refusal_from(_a_page(), settings, posting, Fault.DAILY_BUDGET).retry_at == datetime(
+        2024, 3, 6, 6, tzinfo=UTC
+    )
+    assert refusal_from(_a_page(), settings, posting, Fault.MONTHLY_BUDGET).retry_at == datetime(
+        2024, 4, 1, 5, tzinfo=UTC
+    )
 
 
 def test_what_is_overdrawn_shows_as_nothing_left() -> None:

@@ -61,7 +61,12 @@ def _widest_settlement(label: str, upstream_words: str) -> Span:
     model = max(FilePriceBook().models(), key=len) + "-2026-11-23"
     usage = Usage(uncached=TOKENS, cached=TOKENS, written=TOKENS, output=TOKENS, reasoning=TOKENS)
     settlement = Settlement(
-        cost=NanoUsd(LIMIT_MAX), tokens=5 * TOKENS, outcome=Outcome.CANCELLED, usage=usage, tier=upstream_words, error_code=upstream_words
+        cost=NanoUsd(LIMIT_MAX),
+        tokens=5 * TOKENS,
+        outcome=Outcome.CANCELLED,
+        usage=usage,
+        tier=upstream_words,
+        error_code=upstream_words,
     )
     facts = CallFacts(
         requested=a_price(model, per_token=10**12), served=a_price(model), attribution=Attribution(agent=label, run_id=label, job_id=label, booking_id=label, call_id=label),

@@ -31,7 +31,14 @@ WINDOWS = st.sampled_from(["2026-11", "2026-11-23", "2026-12"])
 @st.composite
 def tenants(draw: st.DrawFn) -> TenantSettings:
     agents = st.builds(AgentLimits, daily=MONEY, monthly=st.none() | MONEY)
-    raises = st.builds(Raise, raise_id=LABELS, window=WINDOWS, amount=st.integers(1, 10**12).map(NanoUsd), until=INSTANTS, reason=st.text(max_size=40))
+    raises = st.builds(
+        Raise,
+        raise_id=LABELS,
+        window=WINDOWS,
+        amount=st.integers(1, 10**12).map(NanoUsd),
+        until=INSTANTS,
+        reason=st.text(max_size=40),
+    )
     zones = st.builds(ZoneFrom, month=st.just("1970-01"), zone=st.sampled_from(["UTC", "Africa/Cairo"]))
     return a_tenant(
         version=draw(st.integers(1, 10**7)),
@@ -91,7 +98,9 @@ def test_settings_that_no_ledger_could_keep_are_refused(fields: dict[str, Any]) 
 def test_the_edges_of_what_settings_may_say_are_let_in() -> None:
     agents = {f"agent{number}": AgentLimits(daily=NanoUsd(0)) for number in range(AGENTS_MAX)}
 
-    settings = a_tenant("s" * 63, daily_limit=LIMIT_MAX, in_flight_max=250, soft_cap=Decimal(0), requests_per_minute=0, agents=agents)
+    settings = a_tenant(
+        "s" * 63, daily_limit=LIMIT_MAX, in_flight_max=250, soft_cap=Decimal(0), requests_per_minute=0, agents=agents
+    )
 
     assert settings.enforces
 

@@ -27,15 +27,24 @@ ZONES = st.sampled_from(
 INSTANTS = st.datetimes(datetime(2011, 12, 1), datetime(2037, 12, 1), timezones=st.just(UTC))
 MONTHS = st.builds(lambda year, month: f"{year}-{month:02}", st.integers(2011, 2037), st.integers(1, 12))
 HISTORIES = st.builds(
-    lambda first, later: (ZoneFrom(month="1970-01", zone=first), *(ZoneFrom(month=month, zone=zone) for month, zone in sorted(later.items()))),
+    lambda first, later: (
+        ZoneFrom(month="1970-01", zone=first),
+        *(ZoneFrom(month=month, zone=zone) for month, zone in sorted(later.items())),
+    ),
     ZONES,
     st.dictionaries(MONTHS, ZONES, max_size=3),
 )
 
 
 @given(INSTANTS, HISTORIES)
-@example(datetime(2026, 12, 1, 5, 30, tzinfo=UTC), (ZoneFrom(month="1970-01", zone="America/New_York"), ZoneFrom(month="2026-12", zone="America/Los_Angeles")))
-@example(datetime(2026, 12, 1, 5, 30, tzinfo=UTC), (ZoneFrom(month="1970-01", zone="America/Los_Angeles"), ZoneFrom(month="2026-12", zone="America/New_York")))
+@example(
+    datetime(2026, 12, 1, 5, 30, tzinfo=UTC),
+    (ZoneFrom(month="1970-01", zone="America/New_York"), ZoneFrom(month="2026-12", zone="America/Los_Angeles")),
+)
+@example(
+    datetime(2026, 12, 1, 5, 30, tzinfo=UTC),
+    (ZoneFrom(month="1970-01", zone="America/Los_Angeles"), ZoneFrom(month="2026-12", zone="America/New_York")),
+)
 def test_every_instant_is_in_exactly_one_page(now: datetime, zones: tuple[ZoneFrom, ...]) -> None:
     window = window_at(now, zones)
 
@@ -44,7 +53,9 @@ def test_every_instant_is_in_exactly_one_page(now: datetime, zones: tuple[ZoneFr
 
 
 @given(INSTANTS, HISTORIES)
-def test_every_instant_is_before_the_end_of_its_day_and_that_is_not_past_the_page(now: datetime, zones: tuple[ZoneFrom, ...]) -> None:
+def test_every_instant_is_before_the_end_of_its_day_and_that_is_not_past_the_page(
+    now: datetime, zones: tuple[ZoneFrom, ...]
+) -> None:
     window = window_at(now, zones)
 
     assert now < window.day_ends_at <= window.month_ends_at
@@ -55,7 +66,10 @@ def test_every_instant_is_before_the_end_of_its_day_and_that_is_not_past_the_pag
 def test_a_day_ends_where_another_begins(now: datetime, zones: tuple[ZoneFrom, ...]) -> None:
     window = window_at(now, zones)
 
-    following, last = window_at(window.day_ends_at, zones), window_at(window.day_ends_at - timedelta(microseconds=1), zones)
+    following, last = (
+        window_at(window.day_ends_at, zones),
+        window_at(window.day_ends_at - timedelta(microseconds=1), zones),
+    )
 
     assert (last.month, last.day) == (window.month, window.day)
     assert (following.month, following.day) > (window.month, window.day)
@@ -88,7 +102,9 @@ def test_in_every_zone_of_the_world_each_date_begins_once(year: int) -> None:
         for day in _days_with_a_change(year, zone):
             begins = first_instant(day, zone)
             assert begins.astimezone(zone).date() >= day, (name, day)
-            assert all((begins - timedelta(minutes=back)).astimezone(zone).date() < day for back in (1, 30, 59, 61, 120, 179)), (name, day)
+            assert all(
+                (begins - timedelta(minutes=back)).astimezone(zone).date() < day for back in (1, 30, 59, 61, 120, 179)
+            ), (name, day)
 
 
 def _days_with_a_change(year: int, zone: ZoneInfo) -> list[date]:
@@ -121,7 +137,10 @@ def test_a_day_that_never_was_holds_no_instant() -> None:
     zones = (ZoneFrom(month="1970-01", zone="Pacific/Apia"),)
     change = datetime(2011, 12, 30, 10, tzinfo=UTC)
 
-    assert [window_at(change + timedelta(seconds=second), zones).date for second in (-1, 0)] == ["2011-12-29", "2011-12-31"]
+    assert [window_at(change + timedelta(seconds=second), zones).date for second in (-1, 0)] == [
+        "2011-12-29",
+        "2011-12-31",
+    ]
 
 
 def test_a_change_of_zone_to_the_west_makes_the_last_day_longer_and_leaves_no_gap() -> None:
@@ -154,4 +173,8 @@ def test_months_follow_each_other(month: str) -> None:
 def test_the_first_zone_serves_all_time_before_it() -> None:
     zones = (ZoneFrom(month="2026-06", zone="Asia/Kolkata"), ZoneFrom(month="2026-09", zone="UTC"))
 
-    assert [str(zone_of(month, zones)) for month in ("2020-01", "2026-08", "2026-09")] == ["Asia/Kolkata", "Asia/Kolkata", "UTC"]
+    assert [str(zone_of(month, zones)) for month in ("2020-01", "2026-08", "2026-09")] == [
+        "Asia/Kolkata",
+        "Asia/Kolkata",
+        "UTC",
+    ]

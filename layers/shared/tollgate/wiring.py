@@ -11,6 +11,7 @@ from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.window import ZoneFrom
 from tollgate.settings import Settings, read_settings
 from tollgate.usecases.know_settings import KnownSettings
+from tollgate.usecases.remember_refusals import RefusalMemory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,6 +126,7 @@ def chat_ports() -> "ChatPorts":
         upstream=upstream,
         clock=clock,
         new_key=new_hold_key,
+        memory=RefusalMemory(),
     )
 
 

@@ -60,5 +60,11 @@ def next_offer(menu: Menu, tried: Offer, fault: Fault) -> Offer | None:
     return cheaper if cheaper is not None and cheaper.amount < tried.amount else None
 
 
+def least_amount(menu: Menu) -> NanoUsd:
+    """What the call asks for at the least, whichever way it is held."""
+    offers = [menu.asked] + ([menu.cheaper] if menu.cheaper is not None else [])
+    return min(worst_case(menu.count(offer), offer.price) for offer in offers)
+
+
 def _why(fault: Fault) -> str:
     return "soft_cap" if fault is Fault.SOFT_ZONE else fault.value

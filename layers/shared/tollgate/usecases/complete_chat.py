@@ -22,6 +22,7 @@ from tollgate.domain.price import Bound
 from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.window import window_at
 from tollgate.ports import Accounts, Ledger, PriceBook, TokenCounter, Upstream
+from tollgate.usecases.remember_refusals import RefusalMemory
 from tollgate.usecases.settle_hold import Place, settle
 from tollgate.usecases.take_hold import Taken, Wanted, take_hold
 
@@ -43,6 +44,7 @@ class ChatPorts:
     upstream: Upstream
     clock: Callable[[], datetime]
     new_key: Callable[[], str]
+    memory: RefusalMemory | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +70,7 @@ def complete_chat(
     BreakerOpen. `deadline`: when the function's time ends (UTC)."""
     started = ports.clock()
     menu = chat_menu(chat, settings, ports.prices, ports.counter, at=started)
-    wanted = Wanted(
-        tenant_id=settings.tenant_id,
-        key=ports.new_key(),
-        kind=HoldKind.CALL,
-        window=window_at(started, settings.zones),
-        expires_at=deadline + EXPIRY_MARGIN,
-        attribution=chat.attribution,
-    )
-    taken = take_hold(
-        wanted, menu, settings, ledger=ports.ledger, accounts=ports.accounts, clock=ports.clock, until=deadline
-    )
+    taken = _hold(chat, menu, settings, ports, started, deadline)
     asked_at = ports.clock()
     result = _ask_upstream(chat, taken, ports, deadline - TIME_TO_SETTLE - asked_at)
     answered_at = ports.clock()
@@ -101,6 +93,29 @@ def complete_chat(
         requested_model=chat.model,
         output_tokens=taken.offer.bound.output,
         page=page,
+    )
+
+
+def _hold(
+    chat: ChatRequest, menu: Menu, settings: TenantSettings, ports: ChatPorts, started: datetime, deadline: datetime
+) -> Taken:
+    wanted = Wanted(
+        tenant_id=settings.tenant_id,
+        key=ports.new_key(),
+        kind=HoldKind.CALL,
+        window=window_at(started, settings.zones),
+        expires_at=deadline + EXPIRY_MARGIN,
+        attribution=chat.attribution,
+    )
+    return take_hold(
+        wanted,
+        menu,
+        settings,
+        ledger=ports.ledger,
+        accounts=ports.accounts,
+        clock=ports.clock,
+        until=deadline,
+        memory=ports.memory,
     )
 
 
@@ -152,6 +167,8 @@ def _settle(
         unanswered=taken.unanswered,
     )
     span = span_of(settlement, taken.hold, facts, ports.clock())
+    if ports.memory is not None:
+        ports.memory.forget(place.tenant_id)
     # A second is kept for the answer, which the client gets whether or not the settlement got through.
     return settle(place, settlement, span, ports.ledger, clock=ports.clock, until=deadline - timedelta(seconds=1))
 

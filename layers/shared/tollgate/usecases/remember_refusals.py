@@ -4,6 +4,7 @@ A refused write is billed like any other, and a tenant in a loop would spend its
 refuse, never admit; it ends with the window, and with any settlement or change of the tenant's that the environment sees.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -34,15 +35,23 @@ class RefusalMemory:
         self._tenants: dict[str, dict[tuple[str, str | None], _Remembered]] = {}
 
     def recall(
-        self, tenant_id: str, window: Window, agent: str | None, *, least: NanoUsd, version: int, now: datetime
+        self,
+        tenant_id: str,
+        window: Window,
+        agent: str | None,
+        *,
+        least: Callable[[], NanoUsd],
+        version: int,
+        now: datetime,
     ) -> Refusal | None:
-        """The refusal that a call would get which asks for `least` at the least; None where the page must be asked."""
+        """The refusal that a call would get which asks for `least()` at the least; None where the page must be asked."""
         known = self._tenants.get(tenant_id, {}).get((window.date, agent))
         if known is None or known.version != version or now >= known.until or now >= known.refusal.retry_at:
             return None
-        if known.refusal.reason not in _ANY_AMOUNT and least < known.refusal.asked:
-            return None
-        return replace(known.refusal, asked=least)
+        if known.refusal.reason in _ANY_AMOUNT:
+            return known.refusal
+        asked = least()
+        return replace(known.refusal, asked=asked) if asked >= known.refusal.asked else None
 
     def learn(self, refusal: Refusal, window: Window, *, version: int, now: datetime) -> None:
         """Remembers what the page said for a second, and twice as long each time that it says so again."""

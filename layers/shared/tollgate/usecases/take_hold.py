@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tollgate.domain.downgrade import Menu, Offer, next_offer
-from tollgate.domain.errors import BudgetRefused, LedgerUnavailable, TenantNotFound
+from tollgate.domain.downgrade import Menu, Offer, least_amount, next_offer
+from tollgate.domain.errors import BudgetRefused, LedgerUnavailable, TenantNotFound, TollgateError
 from tollgate.domain.hold_id import HoldId
 from tollgate.domain.page import Hold, HoldKind, Page
 from tollgate.domain.posting import Fault, Posting, open_hold, refusal_of
@@ -15,6 +15,7 @@ from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.window import Window
 from tollgate.ports import Accounts, Ledger, Posted, Unreachable
 from tollgate.usecases.cancel_hold import cancel
+from tollgate.usecases.remember_refusals import RefusalMemory
 
 # As asked, counted, cheaper, counted again, a page to open, two changes of settings, a tidying: more is a fault of ours.
 ROUNDS = 12
@@ -68,7 +69,7 @@ class _Holding:
     def run(self) -> Taken:
         try:
             return self._rounds()
-        except (BudgetRefused, LedgerUnavailable):
+        except TollgateError:
             if self.unanswered:
                 self._cancel()
             raise
@@ -182,8 +183,33 @@ def take_hold(
     accounts: Accounts,
     clock: Callable[[], datetime],
     until: datetime,
+    memory: RefusalMemory | None = None,
 ) -> Taken:
-    """Raises BudgetRefused with the page's word, LedgerUnavailable, TenantNotFound. What may have landed is cancelled before it raises."""
-    return _Holding(
+    """Raises BudgetRefused with the page's word, or with what `memory` has of it; LedgerUnavailable, TenantNotFound.
+
+    What may have landed is cancelled before it raises.
+    """
+    if memory is not None:
+        _recall(memory, wanted, menu, settings, clock())
+    holding = _Holding(
         wanted=wanted, menu=menu, settings=settings, ledger=ledger, accounts=accounts, clock=clock, until=until
-    ).run()
+    )
+    try:
+        return holding.run()
+    except BudgetRefused as error:
+        if memory is not None:
+            memory.learn(error.refusal, wanted.window, version=holding.settings.version, now=clock())
+        raise
+
+
+def _recall(memory: RefusalMemory, wanted: Wanted, menu: Menu, settings: TenantSettings, now: datetime) -> None:
+    refusal = memory.recall(
+        wanted.tenant_id,
+        wanted.window,
+        wanted.attribution.agent,
+        least=lambda: least_amount(menu),
+        version=settings.version,
+        now=now,
+    )
+    if refusal is not None:
+        raise BudgetRefused(refusal)
