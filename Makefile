@@ -40,7 +40,7 @@ setup: ## The virtual environment (every other target brings it too)
 check: setup ## Lint, types, directions of imports, the template
 	@$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy layers/shared/tollgate infra
+	$(VENV)/bin/mypy layers/shared/tollgate functions infra tests/infra
 	PYTHONPATH=layers/shared $(VENV)/bin/lint-imports
 	$(VENV)/bin/cfn-lint template.yaml
 

@@ -3,7 +3,7 @@
 Every posting goes over a `Desk`, which also compares the ledger's word and its page afterwards with `refusal_of` and `apply`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -622,16 +622,16 @@ def test_a_key_that_holds_or_is_closed_cannot_be_barred(open_desk: Desk) -> None
 def test_no_posting_makes_a_page(desk: Desk, deed: str) -> None:
     assert desk.books.accounts.create(desk.settings, MONTHS)
     hold = a_hold()
-    found = {
+    deeds: dict[str, Callable[[], object]] = {
         "settle": lambda: desk.settle(hold, 1),
         "bar": lambda: desk.bar("first"),
         "late": lambda: desk.post(
             settle_late(hold.key, a_tomb(5), cost=nano(7), tokens=7, span=a_span(hold, 2), at=NOON)
         ),
         "record": lambda: desk.record(_record_posting(7), _record("r:1", 7)),
-    }[deed]()
+    }
 
-    assert found is Fault.NO_PAGE
+    assert deeds[deed]() is Fault.NO_PAGE
     assert desk.books.ledger.read_page(desk.tenant_id, MONTH) is None
 
 
@@ -753,11 +753,12 @@ def test_days_are_dropped_with_their_agents_numbers_and_the_month_keeps_its_sums
 @pytest.mark.parametrize("meanwhile", ["hold", "bar", "spend"])
 def test_days_are_not_dropped_from_a_page_that_moved(open_desk: Desk, meanwhile: str) -> None:
     seen = open_desk.spend(7, day="01")
-    {
+    deeds: dict[str, Callable[[], object]] = {
         "hold": lambda: open_desk.hold("new", 1, day="01"),
         "bar": lambda: open_desk.bar("new"),
         "spend": lambda: open_desk.spend(1),
-    }[meanwhile]()
+    }
+    deeds[meanwhile]()
     before = open_desk.page
 
     assert not open_desk.books.ledger.drop_days(seen, ["01"])

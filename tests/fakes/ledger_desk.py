@@ -72,7 +72,8 @@ class Desk:
         self.last = result.page
         if isinstance(result, Posted):
             assert expected is None, f"the ledger took what the page refuses: {expected}"
-            assert before is not None and result.page == apply(before, posting)
+            assert before is not None
+            assert result.page == apply(before, posting)
             assert not imbalances(result.page)
             return result.page
         assert expected is not None, "the ledger refused what the page takes"

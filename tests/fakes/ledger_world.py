@@ -119,7 +119,8 @@ def a_span(
 
 def a_tomb(booked: int = 0, *, until: datetime | None = None, **fields: Any) -> Closed:
     end = int(until.timestamp()) if until else int(NOON.timestamp()) + CLOSED_SECONDS
-    return Closed(**({"booked": NanoUsd(booked), "tokens": booked, "day": DAY, "until": end} | fields))
+    usual: dict[str, Any] = {"booked": NanoUsd(booked), "tokens": booked, "day": DAY, "until": end}
+    return Closed(**(usual | fields))
 
 
 def a_settlement(cost: int, *, tokens: int | None = None, outcome: Outcome = Outcome.OK) -> Settlement:

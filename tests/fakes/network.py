@@ -163,4 +163,4 @@ def _busy(name: str, network: Network) -> Exception:
     if network.failures % 3 == 0:
         return EndpointConnectionError(endpoint_url="dynamodb")
     code = "ThrottlingException" if network.failures % 3 == 1 else "TransactionConflictException"
-    return ClientError({"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 400}}, name)
+    return ClientError({"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 400}}, name)  # type: ignore[typeddict-item]

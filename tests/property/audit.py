@@ -56,10 +56,12 @@ class Audit:
         closed = before.holds.keys() - page.holds.keys()
         spent = page.use.spent - before.use.spent
         if page.seq == before.seq:
-            assert not closed and not spent, "LOST: money moved or a hold was closed without a span"
+            assert not closed, "LOST: a hold was closed without a span"
+            assert not spent, "LOST: money moved without a span"
             return
         assert page.seq == before.seq + 1, "SEQ: a number without its span"
-        assert page.span is not None and len(closed) <= 1
+        assert page.span is not None
+        assert len(closed) <= 1
         span = from_text(page.span)
         assert span.cost_nanousd == spent, "BOOKS: the spans of a page do not sum to its spent"
         self.spans[page.month, page.epoch, page.seq] = span

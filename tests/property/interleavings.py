@@ -200,7 +200,7 @@ class Scope:
         return replace(world, table=table, audit=audit), answer
 
     def _moved(self, world: World, number: int, progress: Progress, fate: str, *, on_its_way: Any) -> World:
-        actors = world.actors[:number] + (progress,) + world.actors[number + 1 :]
+        actors = (*world.actors[:number], progress, *world.actors[number + 1 :])
         budget = world.budget | ({fate: world.budget[fate] - 1} if fate in world.budget else {})
         return replace(
             world, actors=actors, budget=budget, on_its_way=on_its_way, path=(*world.path, f"{number} {fate}")

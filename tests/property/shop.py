@@ -4,6 +4,7 @@ What each call really cost is kept beside the books, and `close_the_books` compa
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,6 +41,7 @@ from tollgate.domain.outcome import Answered, UpstreamResult
 from tollgate.domain.page import HoldKind, Page
 from tollgate.domain.posting import lapse_hold, void_hold
 from tollgate.domain.price import cost_of
+from tollgate.domain.refusal import Reason, Refusal
 from tollgate.domain.span import Outcome
 from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.usage import Usage
@@ -128,9 +130,13 @@ class Shop:
         if menu.asked.under_soft_cap:
             self.audit.barred_below.add(call.key)
         wanted = Wanted(
-            tenant_id=TENANT, key=call.key, kind=kind, window=window_at(self.clock.now, settings.zones), expires_at=self.clock.now + LIFE,
+            tenant_id=TENANT,
+            key=call.key,
+            kind=kind,
+            window=window_at(self.clock.now, settings.zones),
+            expires_at=self.clock.now + LIFE,
             attribution=labels(agent),
-        )  # fmt: skip
+        )
         is_clean = self._play(steps)
         try:
             call.taken = take_hold(
@@ -145,8 +151,7 @@ class Shop:
         except Killed:
             call.booked_at_rest = range(amount + 1)
         except BudgetRefused as error:
-            window = error.refusal.window
-            assert window is None or window.remaining < error.refusal.asked or error.refusal.reason == "token_budget"
+            _has_its_reason(error.refusal)
             call.booked_at_rest = self._refused(amount)
         except LedgerUnavailable:
             assert not is_clean, "REFUSED: no ledger, though nothing failed"
@@ -199,9 +204,14 @@ class Shop:
         self.upstream.results, self.upstream.meanwhile = [result(output)], self._aside(meanwhile)
         asked_before = len(self.upstream.asked)
         ports = ChatPorts(
-            ledger=self.books.ledger, accounts=self.books.accounts, prices=TwoPrices(), counter=CountsLetters(), upstream=self.upstream,
-            clock=self.clock, new_key=lambda: call.key,
-        )  # fmt: skip
+            ledger=self.books.ledger,
+            accounts=self.books.accounts,
+            prices=TwoPrices(),
+            counter=CountsLetters(),
+            upstream=self.upstream,
+            clock=self.clock,
+            new_key=lambda: call.key,
+        )
         self._play(steps)
         was_killed = False
         try:
@@ -242,9 +252,16 @@ class Shop:
         hold_id = call.taken.hold_id if call is not None and call.taken is not None else None
         name = str(hold_id) if hold_id is not None else f"r:{record_id}"
         spent = Spent(
-            record_id=name, content_hash=content, hold_id=hold_id, cost=NanoUsd(cost), usage=Usage(uncached=cost), model="dear",
-            outcome=Outcome.RECORDED, attribution=labels(), request_id="request",
-        )  # fmt: skip
+            record_id=name,
+            content_hash=content,
+            hold_id=hold_id,
+            cost=NanoUsd(cost),
+            usage=Usage(uncached=cost),
+            model="dear",
+            outcome=Outcome.RECORDED,
+            attribution=labels(),
+            request_id="request",
+        )
         first, may_be_booked = self.records.get(name, (spent, frozenset({0})))
         self._play(steps)
         try:
@@ -275,19 +292,15 @@ class Shop:
 
     def sweep(self, steps: Iterable[Step] = ()) -> None:
         self._play(steps)
-        try:
+        with suppress(LedgerUnavailable, Killed):
             swept = sweep_holds(self.books.ledger, self.books.accounts, clock=self.clock)
             assert not swept.unbalanced
-        except (LedgerUnavailable, Killed):
-            pass
 
     def change(self, *, zone: str | None = None, steps: Iterable[Step] = (), **values: Any) -> None:
         self._play(steps)
         change = Change(tenant_id=TENANT, values=values, zone=zone, if_version=None)
-        try:
+        with suppress(LedgerUnavailable, Killed):
             change_limits(change, self.books.accounts, defaults=a_tenant, clock=self.clock)
-        except (LedgerUnavailable, Killed):
-            pass
         self.history.append(self.settings)
 
     def _play(self, steps: Iterable[Step]) -> bool:
@@ -337,6 +350,12 @@ class Shop:
             if any(spent.hold_id is not None and spent.hold_id.key == key for spent, _ in self.records.values())
             else 0
         )
+
+
+def _has_its_reason(refusal: Refusal) -> None:
+    """A refusal for want of money shows less than was asked."""
+    window = refusal.window
+    assert window is None or refusal.reason is Reason.TOKEN_BUDGET or window.remaining < refusal.asked
 
 
 def shop_in_memory(*, tries: int = 3, now: datetime = NOON, **fields: Any) -> Shop:

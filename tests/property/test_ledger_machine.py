@@ -120,9 +120,14 @@ class LedgerMachine(RuleBasedStateMachine):
         self.shop.settle(call, {"under": min(cost, held), "exact": held, "over": held + cost}[how], self._steps(script))
 
     @rule(
-        letters=st.integers(0, 20), output=st.integers(1, 20), how=st.sampled_from(["ok", "ok", "declined", "unclear", "not sent"]),
-        is_stale=OFTEN_NOT, meanwhile=ASIDES, script=SCRIPTS, agent=AGENTS,
-    )  # fmt: skip
+        letters=st.integers(0, 20),
+        output=st.integers(1, 20),
+        how=st.sampled_from(["ok", "ok", "declined", "unclear", "not sent"]),
+        is_stale=OFTEN_NOT,
+        meanwhile=ASIDES,
+        script=SCRIPTS,
+        agent=AGENTS,
+    )
     def chat(
         self, letters: int, output: int, how: str, is_stale: bool, meanwhile: str | None, script: Any, agent: str | None
     ) -> None:
@@ -179,9 +184,12 @@ class LedgerMachine(RuleBasedStateMachine):
     def raise_a_limit(self, amount: int, minutes: int, of_the_day: bool) -> None:
         window = self.shop.window
         extra = Raise(
-            raise_id="1", window=window.date if of_the_day else window.month, amount=NanoUsd(amount), reason="a storm",
+            raise_id="1",
+            window=window.date if of_the_day else window.month,
+            amount=NanoUsd(amount),
+            reason="a storm",
             until=self.shop.clock.now + timedelta(minutes=minutes),
-        )  # fmt: skip
+        )
         self.shop.change(raises=(extra,))
 
     @rule(time=TIMES)
@@ -228,12 +236,12 @@ class LedgerMachine(RuleBasedStateMachine):
     def _aside(self, name: str | None) -> Callable[[], None] | None:
         shop = self.shop
         deeds: dict[str, Callable[[], None]] = {
-            "land": lambda: shop.network.land(),
+            "land": shop.network.land,
             "lower": lambda: shop.change(daily_limit=NanoUsd(shop.page().day(shop.window.day).used)),
             "raise": lambda: shop.change(daily_limit=NanoUsd(shop.settings.daily_limit + 20)),
             "suspend": lambda: shop.change(suspended=not shop.settings.suspended),
             "thaw": self._thaw,
-            "rival": lambda: self._rival(),
+            "rival": self._rival,
             "turn": lambda: setattr(shop.clock, "now", shop.window.day_ends_at),
         }
         return deeds[name] if name is not None else None

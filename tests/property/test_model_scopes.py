@@ -13,7 +13,6 @@ import pytest
 from tests.fakes.ledger_world import (
     DEAR,
     NOON,
-    TOKENS_PER_MTOK,
     a_menu,
     a_price,
     a_settlement,
@@ -28,7 +27,7 @@ from tollgate.domain.downgrade import Menu, Offer, menu_of
 from tollgate.domain.errors import BudgetRefused, LedgerUnavailable
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.page import HoldKind
-from tollgate.domain.price import Bound
+from tollgate.domain.price import TOKENS_PER_MTOK, Bound
 from tollgate.domain.tenant import AgentLimits, Mode, Raise
 from tollgate.domain.window import window_at
 from tollgate.usecases.change_limits import Change, change_limits
@@ -41,12 +40,17 @@ TRIES = 2
 LIFE = timedelta(minutes=2)
 AGENT = "booking-agent"
 SAME_TIME = (NOON,)
-DAYS = (NOON, NOON + timedelta(days=1))
-MONTHS = (datetime(2024, 3, 31, 12, tzinfo=UTC), datetime(2024, 4, 1, 12, tzinfo=UTC))
-AN_HOUR = (NOON, NOON + timedelta(hours=1))
+# A signed request is dead after minutes, so the turns are seconds apart: what is late may land after them.
+DAYS = (datetime(2024, 3, 5, 23, 59, 59, tzinfo=UTC), datetime(2024, 3, 6, tzinfo=UTC))
+MONTHS = (datetime(2024, 3, 31, 23, 59, 59, tzinfo=UTC), datetime(2024, 4, 1, tzinfo=UTC))
+A_MINUTE = (NOON, NOON + timedelta(minutes=1))
 LOWER = {"monthly_limit": NanoUsd(5), "daily_limit": NanoUsd(5)}
 HIGHER = {"monthly_limit": NanoUsd(20), "daily_limit": NanoUsd(20)}
 SUSPEND, LIFT = {"suspended": True}, {"suspended": False}
+RAISES = tuple(
+    Raise(raise_id=window, window=window, amount=NanoUsd(4), until=A_MINUTE[1], reason="")
+    for window in ("2024-03", "2024-03-05")
+)
 OBSERVE, ENFORCE = {"mode": Mode.OBSERVE}, {"mode": Mode.ENFORCE}
 
 
@@ -82,9 +86,13 @@ def _call_program(key: str, first: Any, plan: dict[str, Any]) -> Program:
     def run(replay: Replay, did: dict[str, Any]) -> None:
         books = books_in_memory(MemoryTable(), replay, tries=TRIES)
         wanted = Wanted(
-            tenant_id=TENANT, key=key, kind=HoldKind.CALL, window=window_at(replay.clock(), first.zones), expires_at=replay.clock() + LIFE,
+            tenant_id=TENANT,
+            key=key,
+            kind=HoldKind.CALL,
+            window=window_at(replay.clock(), first.zones),
+            expires_at=replay.clock() + LIFE,
             attribution=labels(AGENT if plan["agent"] else None),
-        )  # fmt: skip
+        )
         until = replay.clock() + LIFE
         try:
             taken = take_hold(
@@ -181,45 +189,91 @@ SCOPES = {
     "A one call, two answers lost": a_scope(a_call(), budget=(2, 0, 0, 0)),
     "B two calls, tight, answers lost, a death": a_scope(a_call(6, 6), a_call(6, 2), budget=(2, 0, 1, 0)),
     "C one call, two writes late": a_scope(a_call(), budget=(0, 2, 0, 0)),
-    "D a downgraded call, its dear try late": a_scope(a_call(2, 1), a_call(downgraded(5, 2)), soft_cap=Decimal("0.1"), budget=(0, 1, 0, 0)),
-    "E an admin closes live holds, a write late, an answer lost": a_scope(a_call(4, 3, closable=True), budget=(1, 1, 0, 1)),
+    "D a downgraded call, its dear try late": a_scope(
+        a_call(2, 1), a_call(downgraded(5, 2)), soft_cap=Decimal("0.1"), budget=(0, 1, 0, 0)
+    ),
+    "E an admin closes live holds, a write late, an answer lost": a_scope(
+        a_call(4, 3, closable=True), budget=(1, 1, 0, 1)
+    ),
     "F two calls, one late, one death, one lost": a_scope(a_call(4, 1), a_call(6, 3), budget=(1, 1, 1, 0)),
-    "G three calls, two in flight, tight, one late": a_scope(a_call(4, 4), a_call(4, 1), a_call(4, 2), month=8, in_flight_max=2, budget=(0, 1, 0, 0)),
+    "G three calls, two in flight, tight, one late": a_scope(
+        a_call(4, 4), a_call(4, 1), a_call(4, 2), month=8, in_flight_max=2, budget=(0, 1, 0, 0)
+    ),
     "H limit lowered, two calls, one write late": a_scope(a_call(), a_call(), admins=((LOWER,),), budget=(0, 1, 0, 0)),
     "I limit lowered at the day's turn, one late": a_scope(
-        a_call(), a_call(4, 2), day=6, month=20, admins=(({"daily_limit": NanoUsd(4)},),), times=DAYS, budget=(0, 1, 0, 0)
+        a_call(),
+        a_call(4, 2),
+        day=6,
+        month=20,
+        admins=(({"daily_limit": NanoUsd(4)},),),
+        times=DAYS,
+        budget=(0, 1, 0, 0),
     ),
-    "J limit lowered at the month's turn, pages opened": a_scope(a_call(6), a_call(6), admins=((LOWER,),), times=MONTHS, budget=(0, 1, 0, 0)),
-    "K the same, a gate whose clock is behind": a_scope(a_call(6, lag=1), a_call(4), admins=((LOWER,),), times=MONTHS, budget=(0, 1, 0, 0)),
-    "L suspended at the month's turn, a gate behind, one late": a_scope(a_call(lag=1), a_call(), admins=((SUSPEND,),), times=MONTHS, budget=(0, 1, 0, 0)),
-    "M two gates open the page, two changes between, one lost": a_scope(a_call(), a_call(), opened=False, admins=((LOWER, HIGHER),), budget=(1, 0, 0, 0)),
-    "N two admins, two gates, page not open": a_scope(a_call(6), a_call(6), opened=False, admins=((LOWER,), (SUSPEND, LIFT))),
-    "O observe on, then off, two calls past the limit, one late": a_scope(a_call(6), a_call(6), admins=((OBSERVE, ENFORCE),), budget=(0, 1, 0, 0)),
+    "J limit lowered at the month's turn, pages opened": a_scope(
+        a_call(6), a_call(6), admins=((LOWER,),), times=MONTHS, budget=(0, 1, 0, 0)
+    ),
+    "K the same, a gate whose clock is behind": a_scope(
+        a_call(6, lag=1), a_call(4), admins=((LOWER,),), times=MONTHS, budget=(0, 1, 0, 0)
+    ),
+    "L suspended at the month's turn, a gate behind, one late": a_scope(
+        a_call(lag=1), a_call(), admins=((SUSPEND,),), times=MONTHS, budget=(0, 1, 0, 0)
+    ),
+    "M two gates open the page, two changes between, one lost": a_scope(
+        a_call(), a_call(), opened=False, admins=((LOWER, HIGHER),), budget=(1, 0, 0, 0)
+    ),
+    "N two admins, two gates, page not open": a_scope(
+        a_call(6), a_call(6), opened=False, admins=((LOWER,), (SUSPEND, LIFT))
+    ),
+    "O observe on, then off, two calls past the limit, one late": a_scope(
+        a_call(6), a_call(6), admins=((OBSERVE, ENFORCE),), budget=(0, 1, 0, 0)
+    ),
     "P agent's budget given and taken mid-call, one closing, one lost": a_scope(
-        a_call(4, 1, agent=True, closable=True), a_call(3, 1, agent=True), admins=((budget_of(5), budget_of(None)),), budget=(1, 0, 0, 1)
+        a_call(4, 1, agent=True, closable=True),
+        a_call(3, 1, agent=True),
+        admins=((budget_of(5), budget_of(None)),),
+        budget=(1, 0, 0, 1),
     ),
     "Q agent's budget taken and given, one death, one late": a_scope(
-        a_call(4, 1, agent=True), a_call(3, 1, agent=True), admins=((budget_of(None), budget_of(5)),), budget=(0, 1, 1, 0), **budget_of(6)
+        a_call(4, 1, agent=True),
+        a_call(3, 1, agent=True),
+        admins=((budget_of(None), budget_of(5)),),
+        budget=(0, 1, 1, 0),
+        **budget_of(6),
     ),
     "R a raise that ends, two calls, an answer lost": a_scope(
-        a_call(6, 2), a_call(6, 2), times=AN_HOUR, budget=(1, 0, 0, 0),
-        raises=tuple(Raise(raise_id=window, window=window, amount=NanoUsd(4), until=AN_HOUR[1], reason="") for window in ("2024-03", "2024-03-05")),
+        a_call(6, 2),
+        a_call(6, 2),
+        times=A_MINUTE,
+        budget=(1, 0, 0, 0),
+        raises=RAISES,
     ),
     "S a raise that ends, a hold's write late": a_scope(
-        a_call(6, 2), a_call(6, 2), times=AN_HOUR, budget=(0, 1, 0, 0),
-        raises=tuple(Raise(raise_id=window, window=window, amount=NanoUsd(4), until=AN_HOUR[1], reason="") for window in ("2024-03", "2024-03-05")),
+        a_call(6, 2),
+        a_call(6, 2),
+        times=A_MINUTE,
+        budget=(0, 1, 0, 0),
+        raises=RAISES,
     ),
-    "T a change between two tries, one lost, one late": a_scope(a_call(4, 2), admins=((HIGHER, {"soft_cap": Decimal(0)}),), budget=(1, 1, 0, 0)),
-    "U refused as asked, held smaller, the first try late": a_scope(a_call(a_menu(6, counted=2)), a_call(6, 1), budget=(0, 1, 0, 0)),
+    "T a change between two tries, one lost, one late": a_scope(
+        a_call(4, 2), admins=((HIGHER, {"soft_cap": Decimal(0)}),), budget=(1, 1, 0, 0)
+    ),
+    "U refused as asked, held smaller, the first try late": a_scope(
+        a_call(a_menu(6, counted=2)), a_call(6, 1), budget=(0, 1, 0, 0)
+    ),
     "V a hold tried again after the month's turn": a_scope(a_call(4, 2), times=MONTHS, budget=(1, 1, 0, 0)),
     "W two calls, a change, a day's turn, one closing, one death, one late": a_scope(
         a_call(4, 2, closable=True), a_call(6, 3), admins=((LOWER,),), times=DAYS, budget=(0, 1, 1, 1)
     ),
     "X an agent's budget, a downgrade, a month's turn, opening, one lost, one late": a_scope(
-        a_call(3, 1, agent=True), a_call(downgraded(5, 2), agent=True), soft_cap=Decimal("0.1"), admins=((budget_of(4),),), times=MONTHS, opened=False,
+        a_call(3, 1, agent=True),
+        a_call(downgraded(5, 2), agent=True),
+        soft_cap=Decimal("0.1"),
+        admins=((budget_of(4),),),
+        times=MONTHS,
+        opened=False,
         budget=(1, 1, 0, 0),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SCOPES)

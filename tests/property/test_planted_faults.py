@@ -149,7 +149,7 @@ def a_settlement_without_its_hold_is_done(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_settlement_buries_nothing(patch: pytest.MonkeyPatch) -> None:
-    truth = settle_hold.settle_hold
+    truth = rules.settle_hold
     patch.setattr(settle_hold, "settle_hold", lambda hold, **rest: truth(hold, **rest | {"bury": False}))
 
 
@@ -295,16 +295,32 @@ def _words(expression: str) -> list[str]:
 
 IN_THE_RENDERER: dict[str, tuple[Plant, Callable[..., None], dict[str, Any]]] = {
     "no version": (_without("version"), contract.test_settings_of_an_older_version_decide_nothing, {}),
-    "no month": (_without("used"), contract.test_a_hold_of_exactly_what_is_left_of_the_month_is_the_last, {"amount": 41, "fault": Fault.MONTHLY_BUDGET}),
-    "no day": (_without("used_05"), contract.test_a_hold_of_exactly_what_is_left_of_the_day_is_the_last, {"amount": 41, "fault": Fault.DAILY_BUDGET}),
-    "no soft cap": (_without("spent", "spent_05"), contract.test_a_soft_cap_of_nothing_bars_a_day_that_nobody_has_touched, {}),
+    "no month": (
+        _without("used"),
+        contract.test_a_hold_of_exactly_what_is_left_of_the_month_is_the_last,
+        {"amount": 41, "fault": Fault.MONTHLY_BUDGET},
+    ),
+    "no day": (
+        _without("used_05"),
+        contract.test_a_hold_of_exactly_what_is_left_of_the_day_is_the_last,
+        {"amount": 41, "fault": Fault.DAILY_BUDGET},
+    ),
+    "no soft cap": (
+        _without("spent", "spent_05"),
+        contract.test_a_soft_cap_of_nothing_bars_a_day_that_nobody_has_touched,
+        {},
+    ),
     "no cap on calls in flight": (_without("holds"), contract.test_only_so_many_calls_are_in_flight, {"in_flight": 1}),
     "no minute": (_without("r28494000"), contract.test_only_so_many_calls_begin_in_one_minute, {"per_minute": 1}),
     "no `closed`": (_without("closed"), contract.test_a_barred_key_opens_no_hold, {}),
     "no amount": (_without("a"), contract.test_a_settlement_names_amount_day_and_kind, {"wrong": {"amount": 39}}),
-    "no day of the hold": (_without("d"), contract.test_a_settlement_names_amount_day_and_kind, {"wrong": {"day": "04"}}),
+    "no day of the hold": (
+        _without("d"),
+        contract.test_a_settlement_names_amount_day_and_kind,
+        {"wrong": {"day": "04"}},
+    ),
     "no word of what is booked": (_without("c"), contract.test_a_correction_goes_by_what_is_booked_and_counts_once, {}),
-}  # fmt: skip
+}
 
 NUMBERS = count(1)
 

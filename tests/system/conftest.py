@@ -37,7 +37,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             run.command("up", seconds=400)
             yield run
         finally:
-            run.command("down", seconds=120)
+            run.command("clean", seconds=120)
 
 
 @pytest.fixture(scope="session")

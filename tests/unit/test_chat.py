@@ -42,8 +42,9 @@ HARD = st.sampled_from(
         "ðŸ",
     ]
 )
-TEXTS = st.lists(st.text(st.characters(exclude_categories=("Cs",)), max_size=30) | HARD, max_size=5).map("".join)
-WORDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
+LETTERS = st.characters(exclude_categories=["Cs"])
+TEXTS = st.lists(st.text(LETTERS, max_size=30) | HARD, max_size=5).map("".join)
+WORDS = st.text(LETTERS, min_size=1, max_size=12)
 SCHEMAS = st.recursive(
     st.none() | st.booleans() | st.integers() | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
@@ -130,9 +131,18 @@ def test_what_takes_too_long_to_count_is_taken_by_its_bytes(counter: Any, text: 
 @pytest.mark.parametrize("name", sorted(set(FIELDS) - {"model", "messages"}))
 def test_every_field_that_is_let_through_reaches_the_upstream_or_is_set_by_the_gate(name: str) -> None:
     values: dict[str, Any] = {
-        "n": 2, "max_tokens": 5, "max_completion_tokens": 5, "stream": True, "stream_options": {"include_usage": False}, "service_tier": "auto",
-        "modalities": ["text"], "tools": [{"type": "function"}], "functions": [{"name": "f"}], "metadata": {"runId": "1"}, "store": True,
-    }  # fmt: skip
+        "n": 2,
+        "max_tokens": 5,
+        "max_completion_tokens": 5,
+        "stream": True,
+        "stream_options": {"include_usage": False},
+        "service_tier": "auto",
+        "modalities": ["text"],
+        "tools": [{"type": "function"}],
+        "functions": [{"name": "f"}],
+        "metadata": {"runId": "1"},
+        "store": True,
+    }
 
     body = upstream_body(a_chat(**{name: values.get(name, "x")}), DEAR, output_tokens=5)
 

@@ -17,9 +17,20 @@ def test_the_parts_of_an_id_stay_apart() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2026-13.01.Zk3vQ0a1xY_9", "2026-00.01.Zk3vQ0a1xY_9", "2026-11.00.Zk3vQ0a1xY_9", "2026-11.32.Zk3vQ0a1xY_9", "2026-11.23.short",
-     "2026-11.23.Zk3vQ0a1xY_9x", "2026-11.23.Zk3vQ0a1xY.9", "2026-11.23.Zk3vQ0a1xY_9\n", " 2026-11.23.Zk3vQ0a1xY_9", "٢٠٢٦-11.23.Zk3vQ0a1xY_9"],
-)  # fmt: skip
+    [
+        "",
+        "2026-13.01.Zk3vQ0a1xY_9",
+        "2026-00.01.Zk3vQ0a1xY_9",
+        "2026-11.00.Zk3vQ0a1xY_9",
+        "2026-11.32.Zk3vQ0a1xY_9",
+        "2026-11.23.short",
+        "2026-11.23.Zk3vQ0a1xY_9x",
+        "2026-11.23.Zk3vQ0a1xY.9",
+        "2026-11.23.Zk3vQ0a1xY_9\n",
+        " 2026-11.23.Zk3vQ0a1xY_9",
+        "٢٠٢٦-11.23.Zk3vQ0a1xY_9",
+    ],
+)
 def test_what_cannot_be_an_id_names_no_attribute_of_a_page(text: str) -> None:
     with pytest.raises(RequestInvalid):
         parse_hold_id(text)

@@ -33,13 +33,18 @@ LABELS = st.text(PRINTABLE, min_size=1, max_size=64).filter(_is_label) | st.samp
 @st.composite
 def spans(draw: st.DrawFn) -> Span:
     amounts, tokens, text = st.integers(-(10**17), 10**17), st.integers(0, TOKENS), st.none() | LABELS
-    at = draw(st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)))
+    at = draw(st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
     strategies = {
-        "posting": st.sampled_from(["settle", "late", "record"]), "hold": st.just("k" * 12), "day": st.just("05"), "outcome": st.sampled_from(Outcome),
-        "cost_nanousd": amounts, "held_nanousd": amounts, "saved_nanousd": amounts,
+        "posting": st.sampled_from(["settle", "late", "record"]),
+        "hold": st.just("k" * 12),
+        "day": st.just("05"),
+        "outcome": st.sampled_from(Outcome),
+        "cost_nanousd": amounts,
+        "held_nanousd": amounts,
+        "saved_nanousd": amounts,
         **dict.fromkeys(("uncached", "cached", "written", "output", "reasoning"), tokens),
         **dict.fromkeys(("latency_ms", "upstream_ms"), st.none() | st.integers(1, 900_000)),
-    }  # fmt: skip
+    }
     values = {field.name: draw(strategies.get(field.name, text)) for field in fields(Span) if field.name != "at"}
     return Span(at=at.replace(microsecond=at.microsecond // 1000 * 1000), **values)
 
@@ -69,9 +74,15 @@ def _widest_settlement(label: str, upstream_words: str) -> Span:
         error_code=upstream_words,
     )
     facts = CallFacts(
-        requested=a_price(model, per_token=10**12), served=a_price(model), attribution=Attribution(agent=label, run_id=label, job_id=label, booking_id=label, call_id=label),
-        request_id=upstream_words, downgrade_reason="monthly_budget", upstream_id=upstream_words, latency_ms=900_000, upstream_ms=900_000,
-    )  # fmt: skip
+        requested=a_price(model, per_token=10**12),
+        served=a_price(model),
+        attribution=Attribution(agent=label, run_id=label, job_id=label, booking_id=label, call_id=label),
+        request_id=upstream_words,
+        downgrade_reason="monthly_budget",
+        upstream_id=upstream_words,
+        latency_ms=900_000,
+        upstream_ms=900_000,
+    )
     return span_of(settlement, a_hold("key", int(LIMIT_MAX), model=model), facts, NOON.replace(microsecond=999_999))
 
 

@@ -24,7 +24,7 @@ from tollgate.domain.window import ZoneFrom
 MONEY = st.integers(0, LIMIT_MAX).map(NanoUsd)
 TOKENS = st.none() | st.integers(0, TOKENS_MAX)
 LABELS = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters='"\\'), min_size=1, max_size=16)
-INSTANTS = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))
+INSTANTS = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 WINDOWS = st.sampled_from(["2026-11", "2026-11-23", "2026-12"])
 
 

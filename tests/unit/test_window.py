@@ -19,12 +19,30 @@ from tollgate.domain.window import (
 # Half and quarter hours, both edges of the world, days without midnight, and clocks that change where others don't.
 ZONES = st.sampled_from(
     [
-        "UTC", "America/Chicago", "America/New_York", "America/Los_Angeles", "Africa/Cairo", "Asia/Beirut", "Asia/Kathmandu", "Asia/Kolkata",
-        "Australia/Lord_Howe", "Pacific/Apia", "Pacific/Chatham", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/Havana",
-        "America/Santiago", "America/Asuncion", "America/Nuuk", "Atlantic/Azores", "Antarctica/Troll", "Asia/Gaza", "Africa/Casablanca",
+        "UTC",
+        "America/Chicago",
+        "America/New_York",
+        "America/Los_Angeles",
+        "Africa/Cairo",
+        "Asia/Beirut",
+        "Asia/Kathmandu",
+        "Asia/Kolkata",
+        "Australia/Lord_Howe",
+        "Pacific/Apia",
+        "Pacific/Chatham",
+        "Pacific/Kiritimati",
+        "Pacific/Pago_Pago",
+        "America/Havana",
+        "America/Santiago",
+        "America/Asuncion",
+        "America/Nuuk",
+        "Atlantic/Azores",
+        "Antarctica/Troll",
+        "Asia/Gaza",
+        "Africa/Casablanca",
     ]
-)  # fmt: skip
-INSTANTS = st.datetimes(datetime(2011, 12, 1), datetime(2037, 12, 1), timezones=st.just(UTC))
+)
+INSTANTS = st.datetimes(datetime(2011, 12, 1), datetime(2037, 12, 1), timezones=st.just(UTC))  # noqa: DTZ001
 MONTHS = st.builds(lambda year, month: f"{year}-{month:02}", st.integers(2011, 2037), st.integers(1, 12))
 HISTORIES = st.builds(
     lambda first, later: (

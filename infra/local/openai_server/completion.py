@@ -152,7 +152,9 @@ def is_asked_for(name: str, words: str) -> bool:
 def call_tool(ask: Ask, tool: Json, room: int, reasoning: int, random: Random) -> Choice:
     kind, name = tool["type"], tool_name(tool)
     inner = tool[kind]
-    arguments = dispatcher.brief(random) if kind == "custom" else compact(value_of(inner.get("parameters") or {}, random))
+    arguments = (
+        dispatcher.brief(random) if kind == "custom" else compact(value_of(inner.get("parameters") or {}, random))
+    )
     name_tokens = count(name)
     if ask.length == "worst":
         arguments = dispatcher.measured(arguments, max(0, room - name_tokens - count(arguments)))

@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger, Metrics
 # Most requests have nothing to count.
 warnings.filterwarnings("ignore", message="No application metrics to publish")
 
-logger = Logger(service="tollgate", log_uncaught_exceptions=True)
+# Service, namespace and level: POWERTOOLS_SERVICE_NAME, POWERTOOLS_METRICS_NAMESPACE, LOG_LEVEL.
+logger = Logger(log_uncaught_exceptions=True)
 # The tenant is metadata, never a dimension: each value of a dimension is a metric that is billed.
-metrics = Metrics(namespace="Tollgate", service="tollgate")
+metrics = Metrics()

@@ -226,4 +226,4 @@ def rejections(random: Random) -> Iterator[str]:
             "job": str(48_440_300 + random.randrange(64)),
             "other": str(48_440_300 + random.randrange(64)),
         }
-        yield f"{random.choice(CONFLICTS).format_map(facts)}\n\nJobs that moved since your last answer:\n{board(random, jobs=18)}"
+        yield f"{random.choice(CONFLICTS).format_map(facts)}\n\nJobs that moved since your last answer:\n{board(random, jobs=40)}"
