@@ -13,4 +13,8 @@ settings.register_profile(
 )
 settings.register_profile("soak", deadline=None, max_examples=5_000, suppress_health_check=QUIET, print_blob=True)
 settings.register_profile("quick", parent=settings.get_profile("ci"), phases=QUICK)
+# What the template sets for every function; the handlers under test read it when they are imported.
+os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Tollgate")
+os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "tollgate")
+
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
