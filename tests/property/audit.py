@@ -16,6 +16,7 @@ class Audit:
     def __init__(self, pages: Callable[[], Iterable[Page]], settings: Callable[[], TenantSettings]) -> None:
         self._look = pages
         self._settings = settings
+        self._fault: AssertionError | None = None
         self.pages: dict[str, Page] = {}
         self.spans: dict[tuple[str, int, int], Span] = {}
         self.booked: Counter[str] = Counter()
@@ -31,7 +32,16 @@ class Audit:
         return audit
 
     def __call__(self, decided_at: datetime) -> None:
-        """After a write that was decided at that time or later."""
+        """After a write that was decided at that time or later. The first fault is the one that is told, whatever follows from it."""
+        if self._fault is not None:
+            raise self._fault
+        try:
+            self._see(decided_at)
+        except AssertionError as error:
+            self._fault = error
+            raise
+
+    def _see(self, decided_at: datetime) -> None:
         for page in self._look():
             before = self.pages.get(page.month)
             if before is None:

@@ -51,7 +51,8 @@ def standing_stack(configuration: Configuration, screen: Screen) -> Iterator[Map
         yield json.loads((configuration.state / "stack.json").read_text(encoding="utf-8"))
     finally:
         if not was_up:
-            stack.down(configuration)
+            with screen.waiting("Taking the stack down ..."):
+                stack.down(configuration)
             screen.say("The stack is down again; make up leaves it running.", style="dim")
 
 

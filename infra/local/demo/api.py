@@ -109,7 +109,10 @@ class Api:
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         for attempt in range(TRIES):
-            answer = self._http.request(method, path, json=body)
+            try:
+                answer = self._http.request(method, path, json=body)
+            except httpx.HTTPError as error:
+                raise StackError(f"{method} {path} had no answer: {error!r}") from error
             if answer.status_code < 500 or attempt == TRIES - 1:
                 break
             time.sleep(1 + attempt)

@@ -25,6 +25,8 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # The last settlement, and the spans' way through the stream: seconds, and more on a machine that is busy otherwise.
 SETTLED_WITHIN_S = 45.0
 BETWEEN_LOOKS_S = 0.8
+# Whoever is still on the phone then is not waited for.
+MORNING_ENDS_AFTER_S = 90.0
 
 
 @dataclass(slots=True)
@@ -70,14 +72,18 @@ class Demonstration:
         with self.screen.morning(self.tenants, self.tally) as watch:
             morning.begin()
             try:
-                while morning.goes_on:
+                while morning.goes_on and morning.shift.elapsed_s < MORNING_ENDS_AFTER_S:
                     for tenant in self.tenants:
                         self.tally.stand(tenant.id, api.standing(tenant.id))
-                        done = sum(self.tally.count(tenant_id).conversations for tenant_id in self._ids)
-                        watch.tick(f"{morning.shift.elapsed_s:4.0f} s, {done} of {morning.conversations} conversations")
+                        watch.tick(f"{morning.shift.elapsed_s:4.0f} s, {self._done(morning)}")
                         time.sleep(BETWEEN_LOOKS_S / len(self.tenants))
             finally:
                 morning.stop()
+        self.screen.say(f"The morning took {morning.shift.elapsed_s:.0f} s: {self._done(morning)}.")
+
+    def _done(self, morning: Morning) -> str:
+        done = sum(self.tally.count(tenant_id).conversations for tenant_id in self._ids)
+        return f"{done} of {morning.conversations} conversations"
 
     def _settled(self, api: Api) -> tuple[dict[str, LedgerEntry], dict[str, Summary]]:
         """The ledger with nothing held, and the summaries that have caught up with it; as they are when time runs out."""

@@ -17,9 +17,8 @@ from infra.local.demo.tally import Tally
 DESKS_APART_S = 0.7
 FLOOD_AFTER_S = 4.0
 FLOOD_RUNNERS = 3
-# With real money less is enough.
-ATTEMPTS, PATIENCE = 40, 8
-FEW_ATTEMPTS, FEW_PATIENCE = 20, 3
+FLOOD_ATTEMPTS = 40
+PATIENCE, FEW_PATIENCE = 8, 3
 
 
 @dataclass(slots=True)
@@ -71,13 +70,15 @@ class Morning:
         return waiting
 
     def _begin_flood(self, tenant: Tenant) -> None:
-        attempts, patience = (FEW_ATTEMPTS, FEW_PATIENCE) if self.few else (ATTEMPTS, PATIENCE)
+        patience = FEW_PATIENCE if self.few else PATIENCE
         self._start(
             lambda: self.tally.tell(f"{tenant.id}: its {FLOODING_AGENT} is caught in a loop"), after_s=FLOOD_AFTER_S
         )
         for number in range(1 if self.few else FLOOD_RUNNERS):
             runner = self._desk(tenant, f"runner {number}")
-            self._start(partial(runner.flood, attempts=attempts, patience=patience), after_s=FLOOD_AFTER_S + number)
+            self._start(
+                partial(runner.flood, attempts=FLOOD_ATTEMPTS, patience=patience), after_s=FLOOD_AFTER_S + number
+            )
 
     def _desk(self, tenant: Tenant, name: str) -> Desk:
         random = Random(f"{self.run} {tenant.id} {name}")  # noqa: S311

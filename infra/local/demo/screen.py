@@ -61,7 +61,7 @@ class Screen:
         if not self.console.is_terminal:
             yield watch
             return
-        with Live(console=self.console, refresh_per_second=8, get_renderable=watch.render, transient=True):
+        with Live(console=self.console, refresh_per_second=4, get_renderable=watch.render, transient=True):
             yield watch
 
     def show_lines(self, tenants: Sequence[Tenant], tally: Tally) -> None:
@@ -145,7 +145,7 @@ def new_table(title: str, *columns: str) -> Table:
     table = Table(
         title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
     )
-    table.add_column(columns[0], no_wrap=True, overflow="ellipsis")
+    table.add_column(columns[0], overflow="ellipsis")
     for column in columns[1:]:
         table.add_column(column, justify="left" if column in ("", "state") else "right", no_wrap=True)
     return table
@@ -195,9 +195,9 @@ def summary_table(tenants: Iterable[Tenant], summaries: Mapping[str, Summary]) -
 
 
 def proof_table(comparisons: Iterable[Comparison]) -> Table:
-    table = new_table("The proof, to the nano-dollar", "what", "", "in", "")
+    table = new_table("The proof, to the nano-dollar", "", "", "", "")
+    table.show_header = False
     table.columns[1].justify = "right"
-    table.columns[2].justify = "left"
     for comparison in comparisons:
         left, right = comparison.sums
         verdict = Text("equal", style="green") if comparison.is_equal else Text("NOT equal", style="bold red")
