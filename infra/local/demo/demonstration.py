@@ -26,7 +26,7 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 SETTLED_WITHIN_S = 45.0
 BETWEEN_LOOKS_S = 0.8
 # Whoever is still on the phone then is not waited for.
-MORNING_ENDS_AFTER_S = 90.0
+MORNING_ENDS_AFTER_S = 120.0
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.bar import Bar
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -143,7 +142,7 @@ def figures(tenants: Sequence[Tenant], tally: Tally, *, title: str) -> Table:
 def new_table(title: str, *columns: str) -> Table:
     """The first column is a name, and gives way where the terminal is narrow."""
     table = Table(
-        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+        title=f"\n{title}", title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 1, 0, 0)
     )
     table.add_column(columns[0], overflow="ellipsis")
     for column in columns[1:]:
@@ -152,13 +151,16 @@ def new_table(title: str, *columns: str) -> Table:
 
 
 def standing_line(tenant: Tenant, count: Count) -> str:
+    line = f"{tenant.id}: {count.served} served, {count.downgraded} downgraded, {count.refused} refused"
+    if count.standing is None:
+        return line
     standing = count.standing
-    spent = f"{dollars(standing.spent)} of {dollars(standing.limit)}, {dollars(standing.held)} held" if standing else ""
-    return f"{tenant.id}: {count.served} served, {count.downgraded} downgraded, {count.refused} refused; {spent}"
+    return f"{line}; {dollars(standing.spent)} of {dollars(standing.limit)}, {dollars(standing.held)} held"
 
 
 def refusal_panel(seen: RefusalSeen) -> Panel:
-    hours = f", {seen.retry_after_s / 3600:.1f} h: the shop's midnight" if seen.retry_after_s else ""
+    until = ": the shop's midnight" if seen.reason == "daily_budget" else ""
+    hours = f", {seen.retry_after_s / 3600:.1f} h{until}" if seen.retry_after_s else ""
     grid = Table.grid(padding=(0, 2))
     rows = {
         "raised": f"openai.{seen.error}, status {seen.status}, code {seen.code}; sent {seen.tries} time{'s' if seen.tries > 1 else ''}",
@@ -173,7 +175,7 @@ def refusal_panel(seen: RefusalSeen) -> Panel:
 
 
 def summary_table(tenants: Iterable[Tenant], summaries: Mapping[str, Summary]) -> Table:
-    columns = ("calls", "cost", "input", "cached", "output", "down-\ngraded", "saved", "p50 ms", "p95 ms")
+    columns = ("calls", "cost", "input", "cached", "output", "down-\ngraded", "saved", "p50\nms", "p95\nms")
     table = new_table("What GET /api/cost/summary says", "tenant", *columns)
     for tenant in tenants:
         summary = summaries[tenant.id]
@@ -186,8 +188,8 @@ def summary_table(tenants: Iterable[Tenant], summaries: Mapping[str, Summary]) -
             f"{summary.output_tokens:,}",
             str(summary.downgraded_calls),
             dollars(summary.saved),
-            str(summary.p50_ms),
-            str(summary.p95_ms),
+            str(summary.p50_ms or ""),
+            str(summary.p95_ms or ""),
         )
         for model, calls, cost in summary.models:
             table.add_row(Text(f"  {model}"), str(calls), dollars(cost), style="dim")
@@ -201,6 +203,7 @@ def proof_table(comparisons: Iterable[Comparison]) -> Table:
     for comparison in comparisons:
         left, right = comparison.sums
         verdict = Text("equal", style="green") if comparison.is_equal else Text("NOT equal", style="bold red")
+        table.add_row()
         table.add_row(comparison.left_name, f"{left:,}", comparison.unit)
-        table.add_row(comparison.right_name, f"{right:,}", comparison.unit, verdict, end_section=True)
+        table.add_row(comparison.right_name, f"{right:,}", comparison.unit, verdict)
     return table
