@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 from samcli.yamlhelper import yaml_parse
 
 from infra.build import SAM, Target, build, exclusive, quiet_sam, run_aside
@@ -198,7 +198,10 @@ def admin_key(configuration: Configuration, deployed: Deployed) -> str:
 
 
 def invoke(configuration: Configuration, function: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    answer = aws(configuration, "lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+    try:
+        answer = aws(configuration, "lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+    except HTTPClientError as error:
+        raise StackError(f"{function} gave no answer: {error}") from error
     text = answer["Payload"].read().decode()
     if "FunctionError" in answer:
         raise StackError(f"{function} failed: {text}")

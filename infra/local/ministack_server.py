@@ -8,8 +8,9 @@ It unpacks every layer anew for each function's process: seven thousand files fo
 
 import hashlib
 import os
-import tempfile
+import shutil
 import threading
+import time
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable
@@ -22,8 +23,9 @@ from ministack import app
 from ministack.core import lambda_runtime
 from ministack.services import dynamodb, lambda_svc
 
-# There while ministack runs, and taken away when it has written everything down.
-UNSAVED = "unsaved"
+from infra.local.services import UNSAVED
+
+UNPACKED_KEPT_S = 86_400.0
 
 
 def main() -> None:
@@ -34,7 +36,19 @@ def main() -> None:
     dynamodb.load_persisted_state = restoring_streams(dynamodb.load_persisted_state)
     app.save_all = then_remove(marker, app.save_all)
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": UnpackedOnce})
+    forget_old_layers()
     app.main()
+
+
+def unpacked() -> Path:
+    """In the state, so that the next start finds its layers ready."""
+    return Path(os.environ["STATE_DIR"]).parent / "unpacked"
+
+
+def forget_old_layers() -> None:
+    for layer in unpacked().glob("*"):
+        if time.time() - layer.stat().st_mtime > UNPACKED_KEPT_S:
+            shutil.rmtree(layer, ignore_errors=True)
 
 
 class UnpackedOnce(zipfile.ZipFile):
@@ -44,16 +58,19 @@ class UnpackedOnce(zipfile.ZipFile):
 
     def namelist(self) -> list[str]:
         """ministack looks at each name before it unpacks, twice along its whole path. Once is enough."""
-        return [] if self.shared.exists() else super().namelist()
+        with self.locks[self.shared]:
+            return [] if self.shared.exists() else super().namelist()
 
     def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
         with self.locks[self.shared]:
             if not self.shared.exists():
                 unfinished = self.shared.with_suffix(".unfinished")
-                super().extractall(unfinished, members, pwd)
+                # Named here, because zipfile would ask `namelist`, which waits for this lock.
+                super().extractall(unfinished, super().namelist(), pwd)
                 unfinished.rename(self.shared)
         Path(path).rmdir()
         Path(path).symlink_to(self.shared)
+        os.utime(self.shared)
         # Twenty megabytes for each process otherwise.
         Path(self.name).unlink()
 
@@ -62,7 +79,7 @@ class UnpackedOnce(zipfile.ZipFile):
         """Named by the archive's directory, which has the checksum of every file."""
         with Path(self.name).open("rb") as archive:
             archive.seek(self.start_dir)
-            return Path(tempfile.gettempdir()) / "unpacked" / hashlib.sha256(archive.read()).hexdigest()
+            return unpacked() / hashlib.sha256(archive.read()).hexdigest()
 
     @property
     def name(self) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 from infra.local.configuration import REGION, Configuration
 from infra.local.daemons import Daemon, answers
 
+# There while ministack runs, and taken away when it has written everything down.
+UNSAVED = "unsaved"
 MINISTACK, OPENAI, SERVICETITAN, GATEWAY = "ministack", "openai", "servicetitan", "gateway"
 # Never the person's own: whatever runs here could only reach the real AWS by mistake.
 AWS_ENVIRONMENT = {

@@ -12,7 +12,6 @@ from infra.local import daemons, postgres, services
 from infra.local.configuration import Configuration, StackError
 from infra.local.daemons import Daemon
 from infra.local.deployment import STAGE, Deployed, admin_key, deploy, migrate
-from infra.local.ministack_server import UNSAVED
 
 # What Tollgate itself keeps: money in ministack's tables, spans in Postgres, and what was served in the local OpenAI's books.
 KEPT = (services.MINISTACK, services.OPENAI, services.SERVICETITAN)
@@ -115,7 +114,7 @@ def forget_if_unsaved(configuration: Configuration) -> None:
     """ministack writes its state down when it is stopped, not when it is killed. Postgres, which has everything, would then
     hold spans of a ledger that never had them: the whole stack starts again from nothing."""
     state = configuration.state
-    unsaved = (services.ministack_state(state) / UNSAVED).exists()
+    unsaved = (services.ministack_state(state) / services.UNSAVED).exists()
     if not unsaved or daemons.running(state, services.MINISTACK) is not None:
         return
     print("The last run was killed before it could be saved: its state is forgotten, and starts anew.")
