@@ -61,7 +61,7 @@ class UnpackedOnce(zipfile.ZipFile):
         with self.locks[self.shared]:
             return [] if self.shared.exists() else super().namelist()
 
-    def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
+    def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:  # noqa: ARG002
         with self.locks[self.shared]:
             if not self.shared.exists():
                 unfinished = self.shared.with_suffix(".unfinished")

@@ -5,6 +5,9 @@ from typing import Any
 
 from tollgate.domain.usage import Usage
 
+# No call comes near it, and whatever is summed from such numbers fits the books.
+TOKENS_MAX = 10**9
+
 
 def usage_of(usage: Mapping[str, Any]) -> Usage:
     """Chat's and embeddings' names, or those of Responses. Raises KeyError, TypeError or ValueError for what is neither.
@@ -40,6 +43,6 @@ def usage_of(usage: Mapping[str, Any]) -> Usage:
 def _tokens(value: Any) -> int:
     if value is None:
         return 0
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError("a number of tokens is a whole number")
+    if isinstance(value, bool) or not isinstance(value, int) or value > TOKENS_MAX:
+        raise TypeError("a number of tokens is a whole number that a call can have")
     return value
