@@ -12,6 +12,8 @@ ROUTES = {
     ("POST", "/api/cost/record"): "RecordCost",
     ("GET", "/api/cost/budget/{tenantId}"): "GetBudget",
     ("PUT", "/api/cost/budget/{tenantId}"): "PutBudget",
+    ("POST", "/api/cost/budget/{tenantId}/raises"): "CreateRaise",
+    ("DELETE", "/api/cost/budget/{tenantId}/raises/{raiseId}"): "EndRaise",
     ("GET", "/api/cost/summary/{tenantId}"): "SummarizeCost",
     ("GET", "/api/health"): "GetHealth",
     ("POST", "/api/keys"): "CreateKey",

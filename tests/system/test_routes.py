@@ -43,6 +43,27 @@ def test_lowering_a_limit_under_what_is_spent_refuses_the_next_call(admin: Tollg
     assert tenant.budget()["state"] == "exhausted"
 
 
+def test_a_raise_lets_the_next_call_through_until_it_is_ended(admin: Tollgate, stack: Stack) -> None:
+    shop = new_tenant(admin, stack, dailyBudgetUsd=0.000001)
+    path = f"/api/cost/budget/{shop.tenant_id}/raises"
+    assert shop.chat("Too dear").status_code == 429
+
+    made = admin.post(path, {"dailyUsd": 1, "until": "2100-01-01T00:00:00Z", "reason": "a storm came through"})
+
+    assert made.status_code == 201, made.text
+    assert shop.chat("Let through").status_code == 200
+    seen = shop.budget()
+    assert [entry["id"] for entry in seen["raises"]] == [made.json()["id"]]
+    assert nano(seen["daily"]["limitUsd"]) == 1_000_001_000
+    assert seen["raises"][0]["until"] == seen["daily"]["resetsAt"], "it ends with its window at the latest"
+    assert admin.delete(f"{path}/{made.json()['id']}").status_code == 204
+    assert admin.delete(f"{path}/{made.json()['id']}").status_code == 404
+    assert shop.chat("Too dear again").status_code == 429
+    assert shop.api.post(path, {"dailyUsd": 1, "until": "2100-01-01T00:00:00Z", "reason": "mine"}).status_code == 403
+    assert admin.post(path, {"until": "2100-01-01T00:00:00Z", "reason": "of nothing"}).status_code == 400
+    assert admin.post(path, {"dailyUsd": 1, "until": "2020-01-01T00:00:00Z", "reason": "past"}).status_code == 400
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -8,6 +8,7 @@ TollgateError
 ├── Forbidden               a key asks for what is not its tenant's
 ├── TenantNotFound          an admin asks for a tenant that has no account
 ├── KeyNotFound             an admin revokes a key that is not there
+├── RaiseNotFound           an admin ends a raise that does not run
 ├── VersionStale            `If-Match` names an older version of the settings
 ├── BudgetRefused           the page refuses the hold: reason, window, what would help
 ├── RecordDiffers           the same record id with other content
@@ -70,6 +71,10 @@ class TenantNotFound(TollgateError):
 
 
 class KeyNotFound(TollgateError):
+    pass
+
+
+class RaiseNotFound(TollgateError):
     pass
 
 

@@ -7,19 +7,20 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from tollgate.domain.caller import Role
 from tollgate.domain.errors import RequestInvalid
 from tollgate.domain.money import NanoUsd, from_usd, usd_number
 from tollgate.domain.page import Page
 from tollgate.domain.span import Attribution, Outcome
-from tollgate.domain.tenant import TENANT_ID, AgentLimits, Mode, TenantSettings
+from tollgate.domain.tenant import TENANT_ID, AgentLimits, Mode, Raise, TenantSettings
 from tollgate.domain.window import Window, window_at
 from tollgate.edge.http import Body
 from tollgate.edge.problems import refusal_facts
 from tollgate.ports import KeyEntry
 from tollgate.usecases.check_cost import Verdict
+from tollgate.usecases.raise_limits import RaiseWanted, live_raises
 from tollgate.usecases.record_cost import Recorded
 
 Usd = Annotated[Decimal, Field(ge=0, le=100_000_000)]
@@ -99,6 +100,21 @@ def _nano(usd: Decimal | None) -> NanoUsd | None:
     return None if usd is None else from_usd(usd)
 
 
+class RaiseAsked(Body):
+    """The body of POST raises."""
+
+    daily_usd: Annotated[Decimal, Field(gt=0, le=100_000_000)] | None = None
+    monthly_usd: Annotated[Decimal, Field(gt=0, le=100_000_000)] | None = None
+    until: AwareDatetime
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def raise_wanted(asked: RaiseAsked) -> RaiseWanted:
+    return RaiseWanted(
+        daily=_nano(asked.daily_usd), monthly=_nano(asked.monthly_usd), until=asked.until, reason=asked.reason
+    )
+
+
 # ---- what clients see of a budget -------------------------------------------------------------------------------------------
 
 
@@ -117,6 +133,7 @@ def budget_view(settings: TenantSettings, page: Page | None, now: datetime) -> d
         "daily": daily,
         "monthly": monthly,
         "tokens": _tokens_view(settings, page, window),
+        "raises": [raise_view(entry) for entry in live_raises(settings, now)],
         "settings": settings_view(settings, window),
     }
 
@@ -163,6 +180,16 @@ def _tokens_view(settings: TenantSettings, page: Page, window: Window) -> dict[s
     return {
         "daily": {"limit": settings.daily_token_limit, "used": page.day(window.day).tokens},
         "monthly": {"limit": settings.monthly_token_limit, "used": page.use.tokens},
+    }
+
+
+def raise_view(entry: Raise) -> dict[str, Any]:
+    return {
+        "id": entry.raise_id,
+        "window": entry.window,
+        "amountUsd": usd_number(entry.amount),
+        "until": rfc3339(entry.until),
+        "reason": entry.reason,
     }
 
 

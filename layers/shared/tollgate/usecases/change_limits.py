@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from tollgate.domain.errors import LedgerUnavailable, RequestInvalid, VersionStale
+from tollgate.domain.errors import LedgerUnavailable, RequestInvalid, TenantNotFound, VersionStale
 from tollgate.domain.tenant import TenantSettings, check_zone
 from tollgate.domain.window import ZoneFrom, next_month, previous_month, window_at
 from tollgate.ports import Accounts
 
 TRIES = 5
+KEPT_CHANGING = "The settings kept changing under this change; nothing was changed. Try again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +43,37 @@ def change_limits(
         if change.if_version is not None and change.if_version != (current.version if current else 0):
             raise VersionStale(given=change.if_version, current=current.version if current else 0)
         wanted = _changed(current or defaults(change.tenant_id), change, now, is_new=current is None)
-        write = accounts.create if current is None else accounts.change
-        if write(wanted, months_around(wanted, now)):
+        if _write(wanted, accounts, now, is_new=current is None):
             return Changed(settings=wanted, is_new=current is None)
-    raise LedgerUnavailable("The settings kept changing under this change; nothing was changed. Try again.")
+    raise LedgerUnavailable(KEPT_CHANGING)
+
+
+def change_settings(
+    tenant_id: str,
+    edit: Callable[[TenantSettings, datetime], TenantSettings],
+    accounts: Accounts,
+    *,
+    clock: Callable[[], datetime],
+) -> TenantSettings:
+    """The next version of a tenant's settings, as `edit` makes it of the one in force. Raises what `edit` raises, TenantNotFound,
+    RequestInvalid, LedgerUnavailable."""
+    for _ in range(TRIES):
+        now = clock()
+        current = accounts.read(tenant_id)
+        if current is None:
+            raise TenantNotFound(tenant_id)
+        try:
+            wanted = replace(edit(current, now), version=current.version + 1)
+        except ValueError as error:
+            raise RequestInvalid(f"{error}.") from error
+        if _write(wanted, accounts, now, is_new=False):
+            return wanted
+    raise LedgerUnavailable(KEPT_CHANGING)
+
+
+def _write(wanted: TenantSettings, accounts: Accounts, now: datetime, *, is_new: bool) -> bool:
+    write = accounts.create if is_new else accounts.change
+    return write(wanted, months_around(wanted, now))
 
 
 def months_around(settings: TenantSettings, now: datetime) -> list[str]:
