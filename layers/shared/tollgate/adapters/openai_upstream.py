@@ -32,6 +32,9 @@ class OpenAiUpstream:
             return _declined(error)
         except openai.APIConnectionError as error:
             return _broken(error)
+        except (TypeError, ValueError) as error:
+            # The SDK's own trouble with a request or an answer: nobody can say whether it was sent.
+            return Unclear(message=f"The call broke in the client ({type(error).__name__}).", code="client_error")
 
     def _ready_client(self) -> Any:
         import openai

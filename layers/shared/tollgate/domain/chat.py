@@ -101,6 +101,7 @@ class ChatRequest:
 
 def parse_chat(body: Mapping[str, Any], attribution: Attribution, *, default_model: str) -> ChatRequest:
     """A Chat Completions body. Raises RequestInvalid and NotBounded, which name the field."""
+    _check_unicode(body)
     _check_fields(body)
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(message, dict) for message in messages):
@@ -113,7 +114,7 @@ def parse_chat(body: Mapping[str, Any], attribution: Attribution, *, default_mod
     return ChatRequest(
         model=model,
         body=body,
-        texts=_checked_texts(body),
+        texts=_billed_texts(body),
         overhead_tokens=_overhead(body, len(messages)),
         output_asked=_output_asked(body),
         choices=_whole("n", body.get("n"), most=CHOICES_MAX) or 1,
@@ -152,17 +153,18 @@ def _check_content(content: Any, place: str) -> None:
             )
 
 
-def _checked_texts(body: Mapping[str, Any]) -> tuple[str, ...]:
+def _billed_texts(body: Mapping[str, Any]) -> tuple[str, ...]:
     billed = [body[name] for name, how in FIELDS.items() if how is Bounded.BY_BYTES and body.get(name) is not None]
-    texts = tuple(text for value in billed for text in _strings(value))
+    return tuple(text for value in billed for text in _strings(value))
+
+
+def _check_unicode(body: Mapping[str, Any]) -> None:
+    """Of all that is sent on, billed or not: what cannot be encoded would break after the hold."""
     try:
-        for text in texts:
+        for text in _strings(dict(body)):
             text.encode()
     except UnicodeEncodeError as error:
-        raise RequestInvalid(
-            "The text is not valid unicode (a lone surrogate); send it as valid UTF-8.", param="messages"
-        ) from error
-    return texts
+        raise RequestInvalid("The text is not valid unicode (a lone surrogate); send it as valid UTF-8.") from error
 
 
 def _strings(value: Any) -> Iterator[str]:

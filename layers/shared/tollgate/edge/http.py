@@ -1,9 +1,9 @@
 """One edge for all routes: routing, parsing, problems, request ids, logs and metrics around each handler."""
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import partial
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -40,7 +40,7 @@ def rest_app() -> APIGatewayRestResolver:
         enable_validation=True,
         serializer=write_json,
         response_validation_error_http_code=500,
-        json_body_deserializer=partial(json.loads, parse_float=Decimal, parse_constant=_refuse_constant),
+        json_body_deserializer=read_json,
     )
 
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
@@ -63,7 +63,7 @@ def entry(app: APIGatewayRestResolver) -> Callable[[dict[str, Any], Any], dict[s
     @metrics.log_metrics
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.set_correlation_id(_given_or_own_id(event, context))
-        answer: dict[str, Any] = app.resolve(event, context)
+        answer: dict[str, Any] = app.resolve(_as_json(event), context)
         return answer
 
     return handle
@@ -117,8 +117,17 @@ def problem_answer(app: APIGatewayRestResolver, error: Exception) -> Answer:
     return Answer(status=answer.status, body=answer.body, headers={"x-request-id": request_id(app)} | answer.headers)
 
 
+def read_json(text: str, number: Callable[[str], Any] = Decimal) -> Any:
+    """JSON as it may be sent to us: `number` makes those with a point; no NaN, and no deeper than Python reads. Raises ValueError."""
+    try:
+        return json.loads(text, parse_float=number, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise json.JSONDecodeError("nested too deeply", text[:20], 0) from error
+
+
 def write_json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_write_decimal)
+    """In ASCII: a model's delta may end in half an emoji, which only an escape can carry."""
+    return json.dumps(value, separators=(",", ":"), default=_write_decimal)
 
 
 def _write_decimal(value: Any) -> Any:
@@ -133,6 +142,22 @@ def _refuse_constant(name: str) -> Any:
 
 def _authorizer_facts(app: APIGatewayRestResolver) -> dict[str, Any]:
     return dict(app.current_event.raw_event.get("requestContext", {}).get("authorizer") or {})
+
+
+def _as_json(event: dict[str, Any]) -> dict[str, Any]:
+    """Every body is read as JSON, whatever its Content-Type says (curl's own is a form's).
+
+    API Gateway sends a body that it takes for binary in base64; what is no text in there is left for the parser to refuse.
+    """
+    headers = {name: value for name, value in (event.get("headers") or {}).items() if name.lower() != "content-type"}
+    event = event | {"headers": headers | {"content-type": "application/json"}}
+    if not event.get("isBase64Encoded"):
+        return event
+    try:
+        text = base64.b64decode(event.get("body") or "", validate=True).decode()
+    except ValueError:
+        text = "not UTF-8"
+    return event | {"body": text, "isBase64Encoded": False}
 
 
 def _given_or_own_id(event: Mapping[str, Any], context: Any) -> str:

@@ -1,9 +1,9 @@
 """Chat in OpenAI's words on `/v1`, and in ours on `/api`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -16,7 +16,7 @@ from tollgate.domain.span import Attribution
 from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.window import window_at
 from tollgate.edge.cost_wire import CheckAsked, Labels, TenantId, attribution_of, window_views
-from tollgate.edge.http import Body
+from tollgate.edge.http import Body, read_json, write_json
 from tollgate.ports import PriceBook, TokenCounter
 from tollgate.usecases.complete_chat import ChatReply, chat_menu
 
@@ -41,15 +41,29 @@ def api_chat(asked: ChatAsked, headers: Mapping[str, str], *, default_model: str
     body = asked.model_dump(
         include={"model", "messages", "temperature", "tools", "tool_choice", "response_format"}, exclude_none=True
     )
+    body = _with_floats(body)
     if asked.max_output_tokens is not None:
         body["max_completion_tokens"] = asked.max_output_tokens
     return parse_chat(body, attribution_of(asked.metadata, headers), default_model=default_model)
 
 
+def _with_floats(value: Any) -> Any:
+    """Money is read as Decimal on `/api`; a schema's numbers go upstream as the JSON that they came in."""
+    match value:
+        case Decimal():
+            return float(value)
+        case dict():
+            return {name: _with_floats(inner) for name, inner in value.items()}
+        case list():
+            return [_with_floats(inner) for inner in value]
+        case _:
+            return value
+
+
 def v1_chat(text: str | None, headers: Mapping[str, str], *, default_model: str) -> ChatRequest:
     """Raises RequestInvalid for what is not a JSON object."""
     try:
-        body = json.loads(text or "")
+        body = read_json(text or "", number=float)
     except ValueError as error:
         raise RequestInvalid("The body is not valid JSON.") from error
     if not isinstance(body, dict):
@@ -143,10 +157,7 @@ def api_reply(reply: ChatReply, request_id: str, now: datetime) -> dict[str, Any
 def stream_text(reply: ChatReply, *, shows_usage: bool) -> str:
     """The provider's chunks as server-sent events; the chunk with the usage only for callers who asked for it."""
     chunks = [chunk for chunk in reply.answer.body["chunks"] if shows_usage or not _is_usage_chunk(chunk)]
-    events = [
-        json.dumps(chunk if shows_usage else _without_usage(chunk), separators=(",", ":"), ensure_ascii=False)
-        for chunk in chunks
-    ]
+    events = [write_json(chunk if shows_usage else _without_usage(chunk)) for chunk in chunks]
     return "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"])
 
 
