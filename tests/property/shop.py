@@ -326,9 +326,11 @@ class Shop:
         """Lets all that is on its way land, what is held run out, and compares the books with what was really spent."""
         self.network.play(())
         self.network.land_all()
-        self.clock.pass_by(timedelta(minutes=10))
-        for _ in range(2):
-            self.sweep()
+        # An hour and more: `due` may stand at a tombstone's end, in front of a hold that ended long before it.
+        for wait in (timedelta(minutes=10), timedelta(minutes=70)):
+            self.clock.pass_by(wait)
+            for _ in range(2):
+                self.sweep()
         assert not any(page.holds for page in self.pages()), "HELD: something is held for ever"
         for call in self.calls.values():
             booked = self.audit.booked[call.key] - self._recorded(call.key)

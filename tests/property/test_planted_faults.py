@@ -174,11 +174,6 @@ def the_month_before_keeps_its_version(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(change_limits, "months_around", lambda settings, now: truth(settings, now)[1:])
 
 
-def due_waits_for_the_hour(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(rules, "look_again", lambda end, now: end)
-    patch.setattr("tollgate.usecases.sweep_holds.look_again", lambda end, now: end)
-
-
 IN_THE_RULES: dict[str, tuple[Plant, Callable[..., None]]] = {
     "one too many on the day": (_terms(day_room=_one_more), histories.test_no_call_passes_what_is_left_of_the_day),
     "one too few on the day": (
@@ -237,7 +232,6 @@ IN_THE_RULES: dict[str, tuple[Plant, Callable[..., None]]] = {
         the_month_before_keeps_its_version,
         histories.test_a_limit_lowered_at_a_turn_counts_on_both_sides_of_it,
     ),
-    "due that waits": (due_waits_for_the_hour, histories.test_a_dead_hold_lapses_soon_though_an_older_one_ends_later),
 }
 
 CHOICES: dict[str, Any] = {"turn": "the month", "cost": 7, "expires": True, "fates": [], "wrong": {"amount": 39}}

@@ -16,8 +16,6 @@ from tollgate.domain.tenant import TenantSettings
 
 CLOSED_MAX = 500
 CLOSED_SECONDS = 3600
-# A page is swept again after this at the latest: `due` is set where it is absent, so a hold that ends sooner may come after it.
-LOOK_AGAIN_SECONDS = 300
 
 
 class Deed(StrEnum):
@@ -99,8 +97,7 @@ class Posting:
     @property
     def due(self) -> int | None:
         """When the sweep must look at what this opens or buries; None where it does neither."""
-        end = self.opens.expires_at if self.opens else self.buries.until if self.buries else None
-        return None if end is None else look_again(end, self.at)
+        return self.opens.expires_at if self.opens else self.buries.until if self.buries else None
 
 
 # ---- the postings -----------------------------------------------------------------------------------------------------------
@@ -424,7 +421,3 @@ def _closed_after(page: Page, posting: Posting) -> Mapping[str, Closed]:
 
 def _due_after(page: Page, posting: Posting) -> int | None:
     return page.due if page.due is not None else posting.due
-
-
-def look_again(end: int, now: datetime) -> int:
-    return min(end, int(now.timestamp()) + LOOK_AGAIN_SECONDS)

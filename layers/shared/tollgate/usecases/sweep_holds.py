@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from tollgate.domain.errors import LedgerUnavailable
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.page import Hold, HoldKind, Page, imbalances
-from tollgate.domain.posting import Posting, expire_hold, lapse_hold, look_again
+from tollgate.domain.posting import Posting, expire_hold, lapse_hold
 from tollgate.domain.span import Outcome, Span
 from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.window import window_at
@@ -93,8 +93,7 @@ def _tidy(page: Page, ledger: Ledger, accounts: Accounts, now: datetime) -> None
     ]
     minutes = sorted(minute for minute in page.minutes if minute < int(now.timestamp()) // 60 - 1)
     if page.due is not None:
-        due = look_again(min(left), now) if left else None
-        ledger.set_due(page, keys=keys, minutes=minutes, due=due)
+        ledger.set_due(page, keys=keys, minutes=minutes, due=min(left, default=None))
     settings = accounts.read(page.tenant_id)
     days = old_days(page, settings, now) if settings else []
     if days:
