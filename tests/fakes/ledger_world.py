@@ -100,6 +100,7 @@ def a_hold(key: str = "first", amount: int = 10, **fields: Any) -> Hold:
         "kind": HoldKind.CALL,
         "tokens": amount,
         "day": DAY,
+        "opened_at": int(NOON.timestamp()),
         "expires_at": int((NOON + EXPIRY).timestamp()),
         "model": "dear",
     }

@@ -120,6 +120,8 @@ def chat_headers(reply: ChatReply, now: datetime) -> dict[str, str]:
     }
     if reply.downgraded:
         headers["x-tollgate-downgrade-reason"] = taken.offer.downgrade_reason or ""
+    if taken.would_have is not None:
+        headers["x-tollgate-would-have"] = taken.would_have
     if reply.page is None:
         headers["x-tollgate-unsettled"] = "true"
     else:
@@ -149,6 +151,8 @@ def api_reply(reply: ChatReply, request_id: str, now: datetime) -> dict[str, Any
     }
     if reply.downgraded:
         view["downgradeReason"] = reply.taken.offer.downgrade_reason
+    if reply.taken.would_have is not None:
+        view["wouldHave"] = reply.taken.would_have
     if reply.page is None:
         view["unsettled"] = True
     return view

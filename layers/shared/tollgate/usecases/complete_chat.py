@@ -84,6 +84,7 @@ def complete_chat(
         upstream_id=result.upstream_id if isinstance(result, Answered) else None,
         latency_ms=_milliseconds(answered_at - started),
         upstream_ms=_milliseconds(answered_at - asked_at),
+        would_have=taken.would_have,
     )
     page = _settle(taken, settlement, facts, ports, deadline)
     return ChatReply(

@@ -7,6 +7,7 @@ from datetime import datetime
 from tollgate.domain.downgrade import Menu, Offer, least_amount, next_offer
 from tollgate.domain.errors import BudgetRefused, LedgerUnavailable, TenantNotFound, TollgateError
 from tollgate.domain.hold_id import HoldId
+from tollgate.domain.looking import would_have
 from tollgate.domain.page import Hold, HoldKind, Page
 from tollgate.domain.posting import Fault, Posting, open_hold, refusal_of
 from tollgate.domain.refusing import refusal_from
@@ -37,7 +38,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """The hold as it stands on `page`. `unanswered`: some try had no answer, so its settlement bars the key."""
+    """The hold as it stands on `page`. `unanswered`: some try had no answer, so its settlement bars the key; `would_have`: what enforcing
+    would have done, where the tenant is only observed."""
 
     hold: Hold
     hold_id: HoldId
@@ -45,6 +47,7 @@ class Taken:
     page: Page
     settings: TenantSettings
     unanswered: bool
+    would_have: str | None = None
 
 
 @dataclass(slots=True)
@@ -59,12 +62,13 @@ class _Holding:
     clock: Callable[[], datetime]
     until: datetime
     offer: Offer = field(init=False)
+    opened_at: datetime = field(init=False)
     unanswered: bool = False
     stale_reads: int = 0
     forgot: bool = False
 
     def __post_init__(self) -> None:
-        self.offer = self.menu.asked
+        self.offer, self.opened_at = self.menu.asked, self.clock()
 
     def run(self) -> Taken:
         try:
@@ -158,6 +162,7 @@ class _Holding:
             amount=self.offer.amount,
             tokens=self.offer.bound.tokens,
             day=self.wanted.window.day,
+            opened_at=int(self.opened_at.timestamp()),
             expires_at=int(self.wanted.expires_at.timestamp()),
             model=self.offer.price.model,
             agent=agent,
@@ -167,7 +172,13 @@ class _Holding:
     def _taken(self, hold: Hold, page: Page) -> Taken:
         hold_id = HoldId(page.month, hold.day, hold.key)
         return Taken(
-            hold=hold, hold_id=hold_id, offer=self.offer, page=page, settings=self.settings, unanswered=self.unanswered
+            hold=hold,
+            hold_id=hold_id,
+            offer=self.offer,
+            page=page,
+            settings=self.settings,
+            unanswered=self.unanswered,
+            would_have=would_have(page, hold, self.menu, self.settings, at=self.clock()),
         )
 
     def _cancel(self) -> None:
