@@ -122,12 +122,19 @@ class Shop:
         agent: str | None = None,
         cheaper: bool = False,
         counted: int | None = None,
+        output_floor: int | None = None,
         known: TenantSettings | None = None,
         steps: Iterable[Step] = (),
     ) -> Call:
         """A call that holds, or was refused: then it has no `taken`. `known`: the settings that its gate last saw."""
         settings = known or self.settings
-        menu = a_menu(amount, cheaper=cheaper, counted=counted)
+        menu = a_menu(
+            amount,
+            cheaper=cheaper,
+            counted=counted,
+            output=amount // 2 if output_floor else 0,
+            output_floor=output_floor,
+        )
         call = Call(key=self.new_key(), kind=kind, most=amount, begun_at=self.clock.now)
         self.calls[call.key] = call
         if menu.asked.under_soft_cap:

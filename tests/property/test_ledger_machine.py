@@ -81,17 +81,26 @@ class LedgerMachine(RuleBasedStateMachine):
         agent=AGENTS,
         cheaper=st.booleans(),
         counted=st.none() | st.integers(0, 40),
+        output_floor=st.none() | st.integers(1, 20),
         is_stale=OFTEN_NOT,
         script=SCRIPTS,
     )
     def hold_a_call(
-        self, amount: Any, agent: str | None, cheaper: bool, counted: int | None, is_stale: bool, script: Any
+        self,
+        amount: Any,
+        agent: str | None,
+        cheaper: bool,
+        counted: int | None,
+        output_floor: int | None,
+        is_stale: bool,
+        script: Any,
     ) -> None:
         self.shop.hold(
             self._amount(amount),
             agent=agent,
             cheaper=cheaper,
             counted=counted,
+            output_floor=output_floor,
             known=self._known(is_stale),
             steps=self._steps(script),
         )

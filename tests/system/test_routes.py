@@ -290,6 +290,35 @@ def test_an_observed_tenant_is_served_and_told_what_enforcing_would_have_done(ad
     assert totals["wouldHaveRefusedUsd"] == totals["costUsd"]
 
 
+def test_a_call_that_does_not_fit_is_made_smaller_down_to_the_tenant_s_floor(admin: Tollgate, stack: Stack) -> None:
+    shop = new_tenant(admin, stack, dailyBudgetUsd=0.005, cheaperModel=None, minOutputTokens=50, softCap=1)
+
+    smaller = shop.chat("[[local: outputTokens=worst]] Who can fix a furnace today?")
+
+    assert smaller.status_code == 200, smaller.text
+    assert smaller.headers["x-tollgate-fit-reason"] == "daily_budget"
+    sent = int(smaller.headers["x-tollgate-max-output-tokens"])
+    assert 50 <= sent < 1024
+    assert smaller.json()["usage"]["completion_tokens"] == sent
+    assert nano(shop.budget()["daily"]["spentUsd"]) <= nano(0.005)
+    assert shop.chat("And tomorrow?").headers["x-tollgate-refusal-reason"] == "daily_budget"
+
+
+def test_a_chain_serves_in_its_order_and_a_caller_may_refuse_all_of_it(admin: Tollgate, stack: Stack) -> None:
+    chains = {"gpt-4o": ["gpt-4.1-mini", "gpt-4o-mini"]}
+    shop = new_tenant(admin, stack, dailyBudgetUsd=5, softCap=0, downgradeChains=chains)
+    path, body = "/v1/chat/completions", {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
+
+    served = shop.chat("Hello", max_tokens=20)
+    never = shop.api.post(path, body, **{"x-tollgate-downgrade": "never"})
+    nonsense = shop.api.post(path, body, **{"x-tollgate-downgrade": "perhaps"})
+
+    assert served.headers["x-tollgate-model-served"] == "gpt-4.1-mini"
+    assert served.headers["x-tollgate-downgrade-reason"] == "soft_cap"
+    assert (never.status_code, never.headers["x-tollgate-refusal-reason"]) == (429, "soft_cap")
+    assert (nonsense.status_code, nonsense.json()["error"]["param"]) == (400, "x-tollgate-downgrade")
+
+
 def test_a_month_that_is_over_stays_readable(stack: Stack, tenant: Tenant) -> None:
     path = f"/api/cost/budget/{tenant.tenant_id}"
     tenant.chat("Hello")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tollgate.domain.downgrade import Menu, Offer, next_offer
 from tollgate.domain.page import AgentUse, Hold, Page, Use
-from tollgate.domain.posting import Fault, Posting, open_hold, refusal_of
+from tollgate.domain.posting import Fault, Posting, left_for, open_hold, refusal_of
 from tollgate.domain.refusing import REASONS
 from tollgate.domain.tenant import Mode, TenantSettings
 
@@ -21,14 +21,22 @@ class Outlook:
 
 
 def look(
-    page: Page, menu: Menu, hold_for: Callable[[Offer], Hold], settings: TenantSettings, *, at: datetime
+    page: Page,
+    menu: Menu,
+    hold_for: Callable[[Offer], Hold],
+    settings: TenantSettings,
+    *,
+    at: datetime,
+    first: Offer | None = None,
 ) -> Outlook:
-    """Walks the same offers as a hold would, on a page that stays as it is."""
-    offer = menu.asked
+    """Walks the offers of a menu, from `first` on, to the first that this page takes, or to the last."""
+    offer = first or menu.asked
     while True:
         posting = open_hold(hold_for(offer), at=at, under_soft_cap=offer.under_soft_cap)
         fault = refusal_of(page, settings, posting)
-        following = next_offer(menu, offer, fault) if fault is not None else None
+        if fault is None:
+            return Outlook(offer=offer, posting=posting, fault=None)
+        following = next_offer(menu, offer, fault, left_for(page, settings, posting))
         if following is None:
             return Outlook(offer=offer, posting=posting, fault=fault)
         offer = following

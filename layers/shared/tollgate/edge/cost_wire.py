@@ -14,7 +14,7 @@ from tollgate.domain.errors import RequestInvalid
 from tollgate.domain.money import NanoUsd, from_usd, usd_number
 from tollgate.domain.page import Page, Use
 from tollgate.domain.span import Attribution, Outcome
-from tollgate.domain.tenant import TENANT_ID, AgentLimits, Mode, Raise, TenantSettings
+from tollgate.domain.tenant import TENANT_ID, AgentLimits, FitOrder, Mode, Raise, TenantSettings
 from tollgate.domain.window import Window, month_end, window_at
 from tollgate.edge.http import Body
 from tollgate.edge.problems import refusal_facts
@@ -49,6 +49,8 @@ class BudgetChange(Body):
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
     min_output_tokens: Annotated[int, Field(ge=1)] | None = None
     cheaper_model: Annotated[str, Field(max_length=128)] | None = None
+    downgrade_chains: dict[str, list[Annotated[str, Field(max_length=128)]]] | None = None
+    fit_order: FitOrder | None = None
     allowed_models: Annotated[list[str], Field(max_length=100)] | None = None
     mode: Mode | None = None
     suspended: bool | None = None
@@ -84,6 +86,8 @@ def _value(name: str, value: Any) -> Any:
             return from_usd(value)
         case "allowed_models":
             return tuple(value) if value is not None else None
+        case "downgrade_chains":
+            return {model: tuple(chain) for model, chain in value.items()}
         case "agents":
             return {label: _agent_limits(label, budget) for label, budget in value.items()}
         case _:
@@ -271,6 +275,8 @@ def settings_view(settings: TenantSettings, window: Window) -> dict[str, Any]:
         "maxOutputTokens": settings.output_tokens_max,
         "minOutputTokens": settings.output_tokens_min,
         "cheaperModel": settings.cheaper_model,
+        "downgradeChains": {model: list(chain) for model, chain in settings.downgrade_chains.items()},
+        "fitOrder": settings.fit_order.value,
         "allowedModels": list(settings.allowed_models) if settings.allowed_models is not None else None,
         "mode": settings.mode.value,
         "suspended": settings.suspended,
@@ -369,6 +375,8 @@ def verdict_view(verdict: Verdict, requested_model: str, now: datetime) -> dict[
         "estimatedCostUsd": usd_number(verdict.estimated_cost),
         "worstCaseCostUsd": usd_number(offer.amount),
     }
+    if offer.fit_reason is not None:
+        view["fitReason"] = offer.fit_reason
     if offer.downgrade_reason is not None:
         view["reason"] = offer.downgrade_reason
     if verdict.refusal is not None:
