@@ -29,6 +29,9 @@ def judge(scenario: Scenario, replay: Replay, pages: list[Page]) -> list[str]:
         broken.append(f"{replay.over} holds were let in over a limit")
     if replay.journals.counted["unbalanced"]:
         broken.append("a sweep saw a page whose used is not spent + held")
+    accepted, unanswered = replay.journals.counted["accepted"], replay.journals.counted["unanswered"]
+    if replay.holds != accepted and not unanswered:
+        broken.append(f"{replay.holds} holds were let in, and gates know of {accepted}")
     for page in pages:
         broken += _left_on(page, replay)
     for tenant_id in scenario.tenants:

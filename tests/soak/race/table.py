@@ -41,6 +41,7 @@ BOOKS: Sequence[Row] = (
 DIRECT: Sequence[Row] = (
     SEED,
     *CALLS,
+    ("  of so many kinds", lambda outcome: str(sum(name.startswith("changed: ") for name in outcome.figures))),
     ("holds by settings just gone", _count("stale")),
     ("records, sent once or twice", _count("records")),
     ("sweeps", _count("sweeps")),
