@@ -1,7 +1,9 @@
 """python -m tests.soak [--list] [name [options of its own]]; without a name every soak runs, each as it is meant to."""
 
 import importlib
+import signal
 import sys
+from types import FrameType
 
 # Name -> a module with `main(words: list[str]) -> int`, which is 0 where every promise was kept, and whose docstring says what it does.
 SOAKS = {
@@ -27,5 +29,12 @@ def run(name: str, words: list[str]) -> int:
     return code
 
 
+def interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    # Whatever ends us, the servers that a soak started are ended too.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     sys.exit(main(sys.argv[1:]))
