@@ -28,10 +28,9 @@ def test_every_fault_was_met_and_a_process_was_killed_with_calls_in_flight(outco
     assert {"settle", "record", "cancel"} <= set(outcome.judgement.postings)
 
 
-@pytest.mark.parametrize("change", [-1, 1])
-def test_the_judge_sees_a_call_that_is_booked_at_another_cost_than_its_bill(outcome: Outcome, change: int) -> None:
+def test_the_judge_sees_a_call_that_is_booked_at_another_cost_than_its_bill(outcome: Outcome) -> None:
     call = _an_answered_call(outcome)
-    bill = {**call.asked[0], "output": call.asked[0]["output"] + change}
+    bill = {**call.asked[0], "input": call.asked[0]["input"] + 2}
 
     assert _wrong(outcome, replace(call, asked=[bill]))
 

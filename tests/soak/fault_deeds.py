@@ -55,6 +55,8 @@ LIFE = timedelta(seconds=20)
 # A sweep whose clock is ahead by this takes every hold that lives for one that is past its time.
 AHEAD = timedelta(minutes=10)
 RECORD_TRIES = 3
+# From two tokens on, the cheaper model is cheaper.
+AMOUNTS = (2, 150)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +170,7 @@ def chat(gate: Gate, number: int, tenant_id: str, chance: random.Random) -> str:
 
 def hold(gate: Gate, number: int, tenant_id: str, chance: random.Random) -> str:
     """A hold that is settled at a cost, or given back, or forgotten."""
-    taken = _taken(gate, number, tenant_id, chance.randint(1, 150))
+    taken = _taken(gate, number, tenant_id, chance.randint(*AMOUNTS))
     until = tell_clock() + LIFE
     match chance.choices(("settled", "cancelled", "forgotten"), (70, 20, 10))[0]:
         case "settled":
@@ -217,7 +219,7 @@ def _taken(gate: Gate, number: int, tenant_id: str, amount: int) -> Taken:
 
 def check(gate: Gate, number: int, tenant_id: str, chance: random.Random) -> str:
     """A check that holds; then its record, sent again where no answer came, or none."""
-    amount = chance.randint(1, 150)
+    amount = chance.randint(*AMOUNTS)
     ports = CheckPorts(ledger=gate.ledger, accounts=gate.accounts, clock=tell_clock, new_key=lambda: key_of(number))
     asked = Check(menu=a_menu(amount, cheaper=True), attribution=labels(), hold_for=LIFE)
     verdict = check_cost(asked, gate.settings(tenant_id), ports, deadline=tell_clock() + LIFE)
