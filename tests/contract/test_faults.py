@@ -56,4 +56,4 @@ def _an_answered_call(outcome: Outcome) -> Call:
 
 
 def _wrong(outcome: Outcome, told: Call) -> list[str]:
-    return judge({**outcome.calls, told.number: told}, outcome.books, outcome.last_fates).wrong
+    return judge({**outcome.calls, told.number: told}, outcome.books, outcome.failures).wrong

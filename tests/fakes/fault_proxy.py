@@ -36,11 +36,6 @@ class Fate(StrEnum):
     CONFLICT = "transaction conflict, not carried out"
     CUT = "connection cut, not carried out"
 
-    @property
-    def is_answered(self) -> bool:
-        """The client knows what became of it."""
-        return self in (Fate.PASSED, Fate.THROTTLED, Fate.CONFLICT)
-
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -108,8 +103,8 @@ class FaultProxy(ThreadingHTTPServer):
         self.plan = plan
         self.stops: list[Stop] = []
         self.counts: Counter[tuple[str, Fate]] = Counter()
-        # How the newest request about each subject fared.
-        self.last_fates: dict[str, Fate] = {}
+        # How many requests about each subject failed since the last one that passed.
+        self.failures: Counter[str] = Counter()
         self.on_their_way = 0
         self._subject = subject
         self._numbers: Counter[str] = Counter()
@@ -133,7 +128,7 @@ class FaultProxy(ThreadingHTTPServer):
             self._numbers[subject] += 1
             sentence = self.plan(request)
             self.counts[operation, sentence.fate] += 1
-            self.last_fates[subject] = sentence.fate
+            self.failures[subject] = 0 if sentence.fate is Fate.PASSED else self.failures[subject] + 1
         return request, sentence
 
     @contextmanager

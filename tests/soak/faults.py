@@ -65,7 +65,7 @@ class Outcome:
     judgement: Judgement
     calls: Mapping[int, Call]
     books: Books
-    last_fates: Mapping[str, Fate]
+    failures: Mapping[str, int]
     fates: Counter[tuple[str, Fate]]
     seconds: float
 
@@ -126,12 +126,12 @@ def soak(trial: Trial, state: Path) -> Outcome:
 
 
 def _judged(proxy: FaultProxy, journal: Path, books: Books, seconds: float) -> Outcome:
-    calls, last_fates = read_journal(journal), dict(proxy.last_fates)
+    calls, failures = read_journal(journal), dict(proxy.failures)
     return Outcome(
-        judgement=judge(calls, books, last_fates),
+        judgement=judge(calls, books, failures),
         calls=calls,
         books=books,
-        last_fates=last_fates,
+        failures=failures,
         fates=proxy.counts,
         seconds=seconds,
     )
