@@ -131,7 +131,7 @@ def chat_menu(
 
 
 def _cheaper(chat: ChatRequest, settings: TenantSettings, prices: PriceBook, at: datetime) -> Offer | None:
-    model = settings.cheaper_model
+    model = prices.in_place_of(settings.cheaper_model, at) if settings.cheaper_model is not None else None
     if (
         model is None
         or model == chat.model
