@@ -71,6 +71,7 @@ def parameters_of(configuration: Configuration) -> dict[str, str]:
         "BudgetSoftCap": given("BUDGET_SOFT_CAP", "0.8"),
         "DefaultModel": given("DEFAULT_MODEL", "gpt-4o"),
         "CheaperModel": given("CHEAPER_MODEL", "gpt-4o-mini"),
+        "PriceOverrides": given("PRICE_OVERRIDES"),
         "ChatTimeoutSeconds": given("CHAT_TIMEOUT_SECONDS", "40"),
         "SweepRate": "rate(1 minute)",
         "RollUpRate": "rate(1 minute)",

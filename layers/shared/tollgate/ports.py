@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from tollgate.domain.job import Cursor, Feed, FeedPage
 from tollgate.domain.migration import Migration
+from tollgate.domain.model import Model
 from tollgate.domain.outcome import UpstreamResult
 from tollgate.domain.page import Page
 from tollgate.domain.place import Delivery, Gap, PageSpend, PlacedSpan
@@ -139,7 +140,29 @@ class Keys(Protocol):
 
 class PriceBook(Protocol):
     def price_of(self, model: str, at: datetime) -> Price:
-        """Raises ModelNotPriced."""
+        """For a call that is to be made at that time. Raises ModelNotPriced; ModelGone where it cannot be made any more."""
+
+    def price_of_spent(self, model: str, at: datetime) -> Price:
+        """For a call that was made, whatever became of the model. Raises ModelNotPriced."""
+
+    def model_of(self, model: str) -> Model:
+        """What it is and can do. Raises ModelNotPriced."""
+
+    def in_place_of(self, model: str, at: datetime) -> str | None:
+        """The model itself while it is served, then what replaces it; None where nothing does."""
+
+
+class ModelSource(Protocol):
+    def ends(self) -> Mapping[str, date | None]:
+        """The day from which each model that the provider lists is not served; None: no end is known. Raises ModelSourceFailed."""
+
+
+class ModelEnds(Protocol):
+    def read(self) -> Mapping[str, date | None]:
+        """Raises LedgerUnavailable."""
+
+    def write(self, ends: Mapping[str, date | None], at: datetime) -> None:
+        """In place of what was stored. Raises LedgerUnavailable."""
 
 
 class TokenCounter(Protocol):

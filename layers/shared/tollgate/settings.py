@@ -30,6 +30,7 @@ class Settings:
     budget_soft_cap: Decimal
     cheaper_model: str
     default_model: str
+    price_overrides: str
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -65,4 +66,5 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         budget_soft_cap=decimal("BUDGET_SOFT_CAP", "0.8"),
         cheaper_model=text("CHEAPER_MODEL", "gpt-4o-mini"),
         default_model=text("DEFAULT_MODEL", "gpt-4o"),
+        price_overrides=text("PRICE_OVERRIDES"),
     )

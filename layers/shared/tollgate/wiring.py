@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
     from tollgate.adapters.dynamodb_keys import DynamoDbKeys
     from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
+    from tollgate.adapters.dynamodb_models import DynamoDbModelEnds
     from tollgate.adapters.postgres import Postgres
     from tollgate.adapters.price_book import FilePriceBook
     from tollgate.adapters.tiktoken_counter import TiktokenCounter
-    from tollgate.ports import JobSource, JobStore, Poison, Schema, SpanStore
+    from tollgate.ports import JobSource, JobStore, ModelSource, Poison, Schema, SpanStore
     from tollgate.usecases.check_cost import CheckPorts
     from tollgate.usecases.check_health import Ask
     from tollgate.usecases.complete_chat import ChatPorts
@@ -75,9 +76,37 @@ def keys() -> "DynamoDbKeys":
 
 @cache
 def prices() -> "FilePriceBook":
+    from tollgate.adapters.dynamodb_models import KeptEnds
     from tollgate.adapters.price_book import FilePriceBook
+    from tollgate.observability import logger
 
-    return FilePriceBook()
+    return FilePriceBook(overrides=settings().price_overrides, ends=KeptEnds(stored_ends().read), warn=logger.warning)
+
+
+@cache
+def stored_ends() -> "DynamoDbModelEnds":
+    from tollgate.adapters.dynamodb_models import DynamoDbModelEnds
+
+    return DynamoDbModelEnds(dynamodb(), settings().ledger_table)
+
+
+@cache
+def model_source() -> "ModelSource":
+    from tollgate.adapters.openai_models import OpenAiModels
+    from tollgate.adapters.secrets import read_secret
+
+    arn = settings().openai_api_key_secret_arn
+    return OpenAiModels(settings().openai_base_url, lambda: read_secret(arn))
+
+
+def model_warnings() -> list[str]:
+    """Of the models that calls go to without naming them: those whose end is near. Or what is wrong with the price list."""
+    named = dict.fromkeys((settings().default_model, settings().cheaper_model))
+    try:
+        endings = [prices().ending_of(model, clock()) for model in named]
+    except ValueError as error:
+        return [str(error)]
+    return [ending for ending in endings if ending is not None]
 
 
 @cache

@@ -140,7 +140,10 @@ def chat_menu(
 
 
 def _cheaper(chat: ChatRequest, settings: TenantSettings, prices: PriceBook, at: datetime) -> Iterator[Offer]:
-    for model in settings.cheaper_than(chat.model):
+    for named in settings.cheaper_than(chat.model):
+        model = prices.in_place_of(named, at)
+        if model is None or model == chat.model or not settings.allows(model):
+            continue
         with suppress(ModelNotPriced):
             price = prices.price_of(model, at)
             yield Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
