@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body as FromBody
 
 from tollgate import wiring
 from tollgate.domain.chat import ChatRequest
+from tollgate.edge.breaker_wire import may_fall_back
 from tollgate.edge.http import caller, entry, reply, request_id, rest_app, settings_for
 from tollgate.edge.openai_wire import ChatAsked, api_chat, api_reply, chat_headers, stream_text, v1_chat
 from tollgate.usecases.complete_chat import ChatReply, complete_chat
@@ -38,7 +39,14 @@ def chat(body: Annotated[ChatAsked, FromBody()]) -> Response[str]:
 
 def _complete(chat: ChatRequest, tenant_id: str) -> ChatReply:
     settings = settings_for(app, tenant_id, wiring.known_settings())
-    done = complete_chat(chat, settings, wiring.chat_ports(), request_id=request_id(app), deadline=_deadline())
+    done = complete_chat(
+        chat,
+        settings,
+        wiring.chat_ports(),
+        request_id=request_id(app),
+        deadline=_deadline(),
+        may_fall_back=may_fall_back(app.current_event.headers),
+    )
     wiring.known_settings().saw(done.taken.settings)
     return done
 
