@@ -295,7 +295,9 @@ def test_with_both_models_open_the_call_is_refused() -> None:
 
 def test_in_the_soft_zone_a_broken_cheaper_model_is_left_out() -> None:
     world = World(
-        settings=a_tenant(daily_limit=NanoUsd(10**6), monthly_limit=NanoUsd(10**6), cheaper_model="cheap", soft_cap=Decimal(0))
+        settings=a_tenant(
+            daily_limit=NanoUsd(10**6), monthly_limit=NanoUsd(10**6), cheaper_model="cheap", soft_cap=Decimal(0)
+        )
     )
     environment = world.environment()
     world.open(environment, model="cheap")

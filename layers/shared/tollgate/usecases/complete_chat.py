@@ -84,15 +84,7 @@ def complete_chat(
     BreakerOpen, LoopRefused. `deadline`: when the function's time ends (UTC)."""
     started, key = ports.clock(), ports.new_key()
     menu = chat_menu(chat, settings, ports.prices, ports.counter, at=started)
-    call = Call(
-        tenant_id=settings.tenant_id,
-        agent=chat.attribution.agent,
-        fingerprint=fingerprint_of(chat.body),
-        key=key,
-        may_fall_back=may_fall_back,
-        until=deadline,
-    )
-    guarded = guard_call(ports.guard, call, menu, started)
+    guarded = guard_call(ports.guard, _call(chat, settings, key, deadline, may_fall_back=may_fall_back), menu, started)
     try:
         taken = _hold(chat, guarded.menu, settings, ports, started, deadline, key)
     except TollgateError:
@@ -122,6 +114,17 @@ def complete_chat(
         requested_model=chat.model,
         output_tokens=taken.offer.bound.output,
         page=page,
+    )
+
+
+def _call(chat: ChatRequest, settings: TenantSettings, key: str, deadline: datetime, *, may_fall_back: bool) -> Call:
+    return Call(
+        tenant_id=settings.tenant_id,
+        agent=chat.attribution.agent,
+        fingerprint=fingerprint_of(chat.body),
+        key=key,
+        may_fall_back=may_fall_back,
+        until=deadline,
     )
 
 
