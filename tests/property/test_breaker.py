@@ -168,3 +168,12 @@ def test_a_run_of_rate_limits_opens_it_later_than_failures_do() -> None:
         states.append(breaker.state)
 
     assert states == [State.CLOSED] * 5 + [State.OPEN]
+
+
+@given(st.integers(0, 1000))
+def test_an_upstream_that_dies_is_not_asked_as_often_again_as_it_had_answered(answered: int) -> None:
+    breaker, failures = after(Breaker(subject=SUBJECT), report(Sign.FAILING, NOON, successes=answered), RULES), 1
+    while breaker.state is State.CLOSED:
+        breaker, failures = after(breaker, report(Sign.FAILING, NOON), RULES), failures + 1
+
+    assert failures == RULES.failures

@@ -19,6 +19,10 @@ STOP_CODES = frozenset(
     }
 )
 
+# Enough to see that answers outnumber failures; more would keep an upstream that died just now closed until it has failed as often as
+# it had answered.
+SUCCESSES_TOLD = 3
+
 
 class State(StrEnum):
     CLOSED = "closed"
@@ -220,7 +224,7 @@ def _counted(breaker: Breaker, report: Report, rules: BreakerRules) -> Breaker:
         at=int(report.now.timestamp()),
         failures=int(report.sign is Sign.FAILING),
         limits=int(report.sign is Sign.LIMITED),
-        successes=report.successes,
+        successes=min(report.successes, SUCCESSES_TOLD),
     )
     tallies = _added(_recent(breaker.tallies, report.now, rules), told)
     counted = replace(breaker, tallies=tallies, reason=report.code)
