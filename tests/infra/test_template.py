@@ -21,6 +21,8 @@ ROUTES = {
     ("POST", "/api/keys"): "CreateKey",
     ("GET", "/api/keys"): "ListKeys",
     ("DELETE", "/api/keys/{keyId}"): "RevokeKey",
+    ("GET", "/api/breakers"): "ListBreakers",
+    ("DELETE", "/api/breakers/{breakerId}"): "ResetBreaker",
 }
 EVERY_FUNCTION = pytest.mark.parametrize("name", sorted(functions()))
 

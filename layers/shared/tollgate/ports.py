@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
+from tollgate.domain.breaker import Breaker
 from tollgate.domain.job import Cursor, Feed, FeedPage
 from tollgate.domain.migration import Migration
 from tollgate.domain.model import Model
@@ -267,3 +268,27 @@ class JobStore(Protocol):
 
     def note_failure(self, connection_id: str, feed: Feed, *, message: str, at: datetime) -> None:
         """Beside the cursor, which stays. Raises JobStoreFailed, or SpansUnavailable."""
+
+
+# ---- breakers ---------------------------------------------------------------------------------------------------------------
+
+
+class Breakers(Protocol):
+    """The breakers that some environment wrote; one that is not here is closed. Every method raises LedgerUnavailable."""
+
+    def recent(self) -> Sequence[Breaker]:
+        """All of them, eventually consistent: what every environment asks once a second."""
+
+    def read(self, breaker_id: str) -> Breaker | None:
+        """Strongly consistent."""
+
+    def swap(self, new: Breaker) -> bool:
+        """Puts it in the place of its version - 1, or where there is none if that is 0; False where something else stands there."""
+
+    def remove(self, breaker: Breaker) -> None:
+        """If it is still this version."""
+
+
+class Alerts(Protocol):
+    def tell(self, event: str, facts: Mapping[str, object]) -> None:
+        """Something that a person should know of: a log line and a metric by the event's name. Raises nothing."""

@@ -2,11 +2,16 @@
 
 import base64
 import os
+import random
+import time
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from tollgate.domain.breaker import BreakerRules
 from tollgate.domain.hold_id import draw_key
+from tollgate.domain.loop import LoopRules
 from tollgate.domain.money import from_usd
 from tollgate.domain.page import HoldKind
 from tollgate.domain.tenant import TenantSettings
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
+    from tollgate.adapters.dynamodb_breakers import DynamoDbBreakers
     from tollgate.adapters.dynamodb_keys import DynamoDbKeys
     from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
     from tollgate.adapters.dynamodb_models import DynamoDbModelEnds
@@ -29,6 +35,9 @@ if TYPE_CHECKING:
     from tollgate.usecases.check_cost import CheckPorts
     from tollgate.usecases.check_health import Ask
     from tollgate.usecases.complete_chat import ChatPorts
+    from tollgate.usecases.guard_call import Guard
+
+_RANDOM = random.SystemRandom()
 
 
 @cache
@@ -167,6 +176,50 @@ def chat_ports() -> "ChatPorts":
         clock=clock,
         new_key=new_call_key,
         memory=RefusalMemory(),
+        guard=guard(),
+        sleep=time.sleep,
+        jitter=_RANDOM.random,
+    )
+
+
+@cache
+def breakers() -> "DynamoDbBreakers":
+    from tollgate.adapters.dynamodb_breakers import DynamoDbBreakers
+
+    return DynamoDbBreakers(dynamodb(), settings().ledger_table)
+
+
+def breaker_rules() -> BreakerRules:
+    return BreakerRules(
+        failures=settings().breaker_failures,
+        limits=settings().breaker_rate_limits,
+        window=timedelta(seconds=settings().breaker_window_seconds),
+        shortest=timedelta(seconds=settings().breaker_open_seconds),
+        longest=timedelta(seconds=settings().breaker_longest_open_seconds),
+    )
+
+
+@cache
+def guard() -> "Guard":
+    from tollgate.adapters.logged_alerts import LoggedAlerts
+    from tollgate.usecases.guard_call import Guard
+    from tollgate.usecases.notice_loops import LoopMemory
+    from tollgate.usecases.watch_breakers import BreakerWatch
+
+    loop_rules = LoopRules(
+        repeats=settings().loop_repeats,
+        failures=settings().loop_failures,
+        window=timedelta(seconds=settings().loop_window_seconds),
+        shortest=timedelta(seconds=settings().loop_open_seconds),
+    )
+    return Guard(
+        watch=BreakerWatch(breakers(), breaker_rules()),
+        loops=LoopMemory(loop_rules),
+        alerts=LoggedAlerts(),
+        rules=breaker_rules(),
+        loop_rules=loop_rules,
+        upstream=urlsplit(settings().openai_base_url).netloc,
+        jitter=_RANDOM.random,
     )
 
 

@@ -17,6 +17,8 @@ TollgateError
 ├── RecordDiffers           the same record id with other content
 ├── HoldNotYours            a `call` hold is the gate's: it cannot be recorded or voided from outside
 ├── BreakerOpen             the upstream keeps failing
+├── LoopRefused             an agent sends the same request over and over, or fails over and over
+├── BreakerNotFound         an admin resets a breaker that is not there
 ├── UpstreamRejected        the provider's own 4xx or 429, passed on
 ├── UpstreamFailed          the provider's own 5xx, not billed
 ├── UpstreamUnknown         the call may have been billed: settled in full
@@ -121,6 +123,19 @@ class BreakerOpen(TollgateError):
     def __init__(self, message: str, *, retry_at: datetime) -> None:
         super().__init__(message)
         self.retry_at = retry_at
+
+
+class LoopRefused(TollgateError):
+    """`remedy`: what would help, said to whoever reads the error."""
+
+    def __init__(self, message: str, *, remedy: str, retry_at: datetime) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        self.retry_at = retry_at
+
+
+class BreakerNotFound(TollgateError):
+    pass
 
 
 class UpstreamRejected(TollgateError):
