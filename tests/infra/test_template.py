@@ -104,7 +104,12 @@ def test_a_span_that_cannot_be_written_is_kept() -> None:
 
 
 def test_schedules_are_the_scheduler_s() -> None:
-    assert {name for name, _ in events("ScheduleV2")} == {"SweepHolds", "RollUpSpend", "SyncServiceTitan"}
+    assert {name for name, _ in events("ScheduleV2")} == {
+        "SweepHolds",
+        "RollUpSpend",
+        "SyncServiceTitan",
+        "ExpirePages",
+    }
 
 
 def test_what_api_gateway_answers_itself_fits_both_kinds_of_client() -> None:
