@@ -127,7 +127,7 @@ def test_a_page_of_another_epoch_gets_no_end(quiet: Stand) -> None:
 
 
 def test_a_page_that_is_put_back_says_what_it_is_given(stand: Stand) -> None:
-    over = stand.desk.page
+    over = stand.desk.spend(1)
     hold, tomb = a_hold("other", 4, agent="booking-agent"), a_tomb(3)
     day = over.day("05").moved(used=2, spent=3, tokens=1)
     wanted = replace(
@@ -166,6 +166,7 @@ def test_a_page_that_is_put_back_with_a_hold_is_found_by_the_sweep(stand: Stand)
     over = stand.desk.page
     ends = int(NOON.timestamp()) - 600
     holds = {key: replace(hold, expires_at=ends) for key, hold in over.holds.items()}
+    assert stand.shelf.put_back(replace(over, due=None), over=over)
     assert stand.shelf.put_back(replace(over, holds=holds, due=ends), over=over)
 
     sweep_holds(stand.desk.books.ledger, stand.desk.books.accounts, clock=TellingClock(NOON))
@@ -207,7 +208,8 @@ def other(stand: Stand) -> Page:
 
 
 def test_an_epoch_begins_on_all_pages_and_in_the_account_at_once(stand: Stand, other: Page) -> None:
-    page, old = stand.desk.page, stand.desk.settings
+    page, old = stand.desk.spend(1), stand.desk.settings
+    assert page.span is not None, "as a posting left it"
     new = replace(old, version=1_000_001, agents={**AGENTS, "call-agent": AgentLimits(daily=nano(1))})
 
     assert stand.shelf.begin_epoch(new, epochs(page, other), over=1)

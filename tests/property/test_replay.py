@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.ledger_world import MONTH, NOON, a_hold, a_tenant, keys
@@ -180,6 +180,7 @@ def without(use: Use, holds: list[Hold], *, tokens: int = 0) -> tuple[int, int, 
     )
 
 
+@settings(max_examples=5 * settings().max_examples)
 @given(STEPS, st.data())
 def test_an_old_state_and_the_spans_after_it_make_the_page_again(
     steps: list[tuple[str, int, int, bool]], data: st.DataObject

@@ -37,6 +37,16 @@ def test_a_hold_of_the_old_state_is_closed_by_its_amount_whatever_the_span_says(
     assert page.holds == {}
 
 
+@pytest.mark.parametrize(("posting", "outcome"), [("lapse", Outcome.LAPSED), ("settle", Outcome.UNKNOWN)])
+def test_a_call_that_nobody_knows_the_bill_of_keeps_the_tokens_that_it_held(posting: str, outcome: Outcome) -> None:
+    hold = a_hold("first", 10, tokens=33)
+    holding = replace(PAGE, use=Use(used=NanoUsd(10), tokens=33), holds={hold.key: hold})
+
+    page = replay(holding, [placed(1, a_span(hold, 10, posting=posting, outcome=outcome))]).page
+
+    assert page.use == Use(used=NanoUsd(10), spent=NanoUsd(10), tokens=33)
+
+
 @pytest.mark.parametrize("has_entry", [True, False])
 def test_a_span_without_its_hold_counts_for_its_agent_where_the_page_has_an_entry(has_entry: bool) -> None:
     start = replace(PAGE, agents={"booking-agent": AgentUse()} if has_entry else {})

@@ -202,6 +202,15 @@ def test_a_record_of_a_check_hold_that_was_settled_counts_once(world: World) -> 
     assert world.page.use.spent == before.use.spent
 
 
+def test_a_record_with_the_longest_id_is_known_again(world: World) -> None:
+    longest = f"r:{'x' * 64}"
+    world.record(longest, 5)
+    world.lose()
+    world.restore()
+
+    assert not world.record(longest, 5).is_new
+
+
 def test_a_tenant_younger_than_the_old_state_has_its_money_and_is_suspended(world: World) -> None:
     before = world.lose()
     world.table.accounts.clear()
@@ -296,6 +305,28 @@ def test_a_run_that_dies_anywhere_is_run_again(
     assert set(world.table.records) == {("shop", "r:early"), ("shop", "r:late")}
 
 
+def test_a_write_whose_answer_was_lost_is_not_applied_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tollgate.usecases.restore_ledger.SPANS_AT_ONCE", 2)
+    before = world.lose()
+    shelf = MemoryShelf(world.table)
+
+    class DeafShelf:
+        """Carries every second write out, and its repetition then refuses itself."""
+
+        writes = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(shelf, name)
+
+        def put_back(self, page: Page, *, over: Page) -> bool:
+            self.writes += 1
+            return shelf.put_back(page, over=over) and self.writes % 2 == 0
+
+    world.restore(DeafShelf())
+
+    assert comparable(world.page) == comparable(before)
+
+
 def test_a_gate_that_is_not_off_is_found_out(world: World) -> None:
     """A posting lands between every look and every write."""
     world.lose()
@@ -329,14 +360,17 @@ def test_a_run_without_time_says_where_the_next_goes_on(world: World) -> None:
 
 
 def test_a_page_that_has_expired_stays_away(world: World) -> None:
-    world.lose()
+    """Also where another tenant's page of that month is still there."""
+    other = Desk(books=world.books, settings=a_tenant("another"))
+    other.start()
+    other.spend(7)
     del world.table.pages[PLACE]
     world.clock.now = NOON + timedelta(days=500)
 
     done = world.restore()
 
     assert PLACE not in world.table.pages
-    assert (done.tenants, done.pages) == (1, 0)
+    assert (done.tenants, done.pages, done.faults) == (2, 1, {})
 
 
 def test_the_oldest_state_of_all_is_followed_through_every_epoch(world: World) -> None:
