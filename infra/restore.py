@@ -132,11 +132,14 @@ def count(deployed: Deployed) -> int:
 
 
 def copy(deployed: Deployed, source: str) -> None:
-    """Puts every item of a restored table over that of the stack's own, which has the stream, the mapping and the TTL."""
+    """Puts accounts, pages and records of a restored table over those of the stack's own, which has the stream, the mapping and the TTL.
+    What else is in it (breakers, models) is about now, and stays."""
     client, table, copied = deployed.client("dynamodb"), deployed.name("Ledger"), 0
     if source == table:
         raise StackError("The table to copy from must be another than the stack's own.")
     for item in items_of(client, source):
+        if not item["pk"]["S"].startswith(("TENANT#", "RECORD#")):
+            continue
         client.put_item(TableName=table, Item=item)
         copied += 1
     print(f"{copied} items of {source} are in {table}.")

@@ -14,11 +14,15 @@ ROUTES = {
     ("PUT", "/api/cost/budget/{tenantId}"): "PutBudget",
     ("POST", "/api/cost/budget/{tenantId}/raises"): "CreateRaise",
     ("DELETE", "/api/cost/budget/{tenantId}/raises/{raiseId}"): "EndRaise",
+    ("GET", "/api/cost/budget/{tenantId}/holds"): "ListHolds",
+    ("DELETE", "/api/cost/budget/{tenantId}/holds/{holdId}"): "CloseHold",
     ("GET", "/api/cost/summary/{tenantId}"): "SummarizeCost",
     ("GET", "/api/health"): "GetHealth",
     ("POST", "/api/keys"): "CreateKey",
     ("GET", "/api/keys"): "ListKeys",
     ("DELETE", "/api/keys/{keyId}"): "RevokeKey",
+    ("GET", "/api/breakers"): "ListBreakers",
+    ("DELETE", "/api/breakers/{breakerId}"): "ResetBreaker",
 }
 EVERY_FUNCTION = pytest.mark.parametrize("name", sorted(functions()))
 
@@ -109,6 +113,7 @@ def test_schedules_are_the_scheduler_s() -> None:
         "RollUpSpend",
         "SyncServiceTitan",
         "ExpirePages",
+        "RefreshModels",
     }
 
 
