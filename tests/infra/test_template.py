@@ -112,6 +112,7 @@ def test_schedules_are_the_scheduler_s() -> None:
         "SweepHolds",
         "RollUpSpend",
         "SyncServiceTitan",
+        "ExpirePages",
         "RefreshModels",
     }
 

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from tollgate.adapters.dynamodb_keys import DynamoDbKeys
     from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
     from tollgate.adapters.dynamodb_models import DynamoDbModelEnds
+    from tollgate.adapters.dynamodb_shelf import DynamoDbShelf
     from tollgate.adapters.postgres import Postgres
+    from tollgate.adapters.postgres_books import PostgresBooks
     from tollgate.adapters.price_book import FilePriceBook
     from tollgate.adapters.tiktoken_counter import TiktokenCounter
     from tollgate.ports import JobSource, JobStore, ModelSource, Poison, Schema, SpanStore
@@ -305,3 +307,17 @@ def remote_job_store() -> "JobStore":
     from tollgate.adapters.invoked_jobs import InvokedJobStore, lambda_invoke
 
     return InvokedJobStore(lambda_invoke(settings().store_jobs_function))
+
+
+@cache
+def shelf() -> "DynamoDbShelf":
+    from tollgate.adapters.dynamodb_shelf import DynamoDbShelf
+
+    return DynamoDbShelf(dynamodb(), settings().ledger_table)
+
+
+@cache
+def span_books() -> "PostgresBooks":
+    from tollgate.adapters.postgres_books import PostgresBooks
+
+    return PostgresBooks(postgres())
