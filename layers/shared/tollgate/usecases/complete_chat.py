@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.call_span import CallFacts, span_of
 from tollgate.domain.chat import ChatRequest, bound_by_bytes, bound_by_count, upstream_body
 from tollgate.domain.downgrade import Menu, Offer, menu_of
@@ -153,7 +154,8 @@ def _ask_upstream(chat: ChatRequest, taken: Taken, ports: ChatPorts, time_left: 
     if time_left <= timedelta(0):
         return NotSent(message="No time was left to ask the upstream.")
     body = upstream_body(chat, taken.offer.price, output_tokens=taken.offer.bound.output)
-    return ports.upstream.complete(body, timeout_s=time_left.total_seconds())
+    labels = CallLabels(tenant_id=taken.page.tenant_id, hold_id=str(taken.hold_id), attribution=chat.attribution)
+    return ports.upstream.complete(body, labels=labels, timeout_s=time_left.total_seconds())
 
 
 def _settle(
