@@ -12,6 +12,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
 PYTEST_ARGS ?=
+SOAK_ARGS ?=
 RUNTIME ?= python3.13
 ARCHITECTURE ?= arm64
 
@@ -75,7 +76,7 @@ clean: ## Stop the local stack and forget its state and builds
 
 .PHONY: soak
 soak: setup ## Long random traffic against the local stack, books compared all along
-	@$(RUN) -m tests.bench.soak
+	@PYTHONPATH=layers/shared:. $(RUN) -m tests.soak $(SOAK_ARGS)
 
 .PHONY: bench
 bench: setup ## What a call costs in time

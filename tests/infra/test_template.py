@@ -14,6 +14,8 @@ ROUTES = {
     ("PUT", "/api/cost/budget/{tenantId}"): "PutBudget",
     ("POST", "/api/cost/budget/{tenantId}/raises"): "CreateRaise",
     ("DELETE", "/api/cost/budget/{tenantId}/raises/{raiseId}"): "EndRaise",
+    ("GET", "/api/cost/budget/{tenantId}/holds"): "ListHolds",
+    ("DELETE", "/api/cost/budget/{tenantId}/holds/{holdId}"): "CloseHold",
     ("GET", "/api/cost/summary/{tenantId}"): "SummarizeCost",
     ("GET", "/api/health"): "GetHealth",
     ("POST", "/api/keys"): "CreateKey",

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from tollgate.domain.hold_id import draw_key
 from tollgate.domain.money import from_usd
+from tollgate.domain.page import HoldKind
 from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.window import ZoneFrom
 from tollgate.settings import Settings, read_settings
@@ -47,8 +49,9 @@ def dynamodb() -> Any:
 @cache
 def ledger() -> "DynamoDbLedger":
     from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
+    from tollgate.observability import watch_page
 
-    return DynamoDbLedger(dynamodb(), settings().ledger_table)
+    return DynamoDbLedger(dynamodb(), settings().ledger_table, watch=watch_page)
 
 
 @cache
@@ -84,8 +87,16 @@ def counter() -> "TiktokenCounter":
     return TiktokenCounter()
 
 
-def new_hold_key() -> str:
-    """Twelve characters straight from the operating system: no generator's state that a restored snapshot could repeat."""
+def new_call_key() -> str:
+    return draw_key(HoldKind.CALL, _twelve_random_characters)
+
+
+def new_check_key() -> str:
+    return draw_key(HoldKind.CHECK, _twelve_random_characters)
+
+
+def _twelve_random_characters() -> str:
+    """Straight from the operating system: no generator's state that a restored snapshot could repeat."""
     return base64.urlsafe_b64encode(os.urandom(9)).decode()
 
 
@@ -150,7 +161,7 @@ def chat_ports() -> "ChatPorts":
         counter=counter(),
         upstream=upstream(),
         clock=clock,
-        new_key=new_hold_key,
+        new_key=new_call_key,
         memory=RefusalMemory(),
     )
 
@@ -158,7 +169,7 @@ def chat_ports() -> "ChatPorts":
 def check_ports() -> "CheckPorts":
     from tollgate.usecases.check_cost import CheckPorts
 
-    return CheckPorts(ledger=ledger(), accounts=accounts(), clock=clock, new_key=new_hold_key)
+    return CheckPorts(ledger=ledger(), accounts=accounts(), clock=clock, new_key=new_check_key)
 
 
 def health_checks() -> "Mapping[str, Ask]":

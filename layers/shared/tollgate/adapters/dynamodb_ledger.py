@@ -21,12 +21,20 @@ TRIES = 3
 
 
 class DynamoDbLedger:
-    """`client` makes one attempt for each call, so that every try is seen here."""
+    """`client` makes one attempt for each call, so that every try is seen here. `watch` is shown every page that is read."""
 
-    def __init__(self, client: Any, table: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        client: Any,
+        table: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        watch: Callable[[Page], None] = lambda _: None,
+    ) -> None:
         self._client = client
         self._table = table
         self._sleep = sleep
+        self._watch = watch
 
     def post(
         self,
@@ -71,7 +79,11 @@ class DynamoDbLedger:
 
     def read_page(self, tenant_id: str, month: str) -> Page | None:
         item = self._get(page_key(tenant_id, month))
-        return page_of(item) if item else None
+        if item is None:
+            return None
+        page = page_of(item)
+        self._watch(page)
+        return page
 
     def open_page(self, settings: TenantSettings, month: str) -> bool:
         put = {

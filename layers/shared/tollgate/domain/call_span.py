@@ -24,6 +24,7 @@ class CallFacts:
     upstream_id: str | None = None
     latency_ms: int | None = None
     upstream_ms: int | None = None
+    would_have: str | None = None
 
 
 def span_of(settlement: Settlement, hold: Hold, facts: CallFacts, at: datetime) -> Span:
@@ -56,6 +57,7 @@ def span_of(settlement: Settlement, hold: Hold, facts: CallFacts, at: datetime) 
         request_id=clipped(facts.request_id),
         upstream_id=clipped(facts.upstream_id),
         error_code=clipped(settlement.error_code),
+        would_have=facts.would_have,
     )
 
 

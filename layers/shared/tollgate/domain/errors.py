@@ -9,6 +9,8 @@ TollgateError
 ├── TenantNotFound          an admin asks for a tenant that has no account
 ├── KeyNotFound             an admin revokes a key that is not there
 ├── RaiseNotFound           an admin ends a raise that does not run
+├── HoldNotFound            an admin closes a hold that is not open
+├── MonthNotFound           a month that has no page, or none any more
 ├── VersionStale            `If-Match` names an older version of the settings
 ├── BudgetRefused           the page refuses the hold: reason, window, what would help
 ├── RecordDiffers           the same record id with other content
@@ -75,6 +77,14 @@ class KeyNotFound(TollgateError):
 
 
 class RaiseNotFound(TollgateError):
+    pass
+
+
+class HoldNotFound(TollgateError):
+    pass
+
+
+class MonthNotFound(TollgateError):
     pass
 
 

@@ -29,6 +29,8 @@ PROBLEMS: dict[type[errors.TollgateError], Problem] = {
     errors.TenantNotFound: Problem(404, "tenant_not_found"),
     errors.KeyNotFound: Problem(404, "key_not_found"),
     errors.RaiseNotFound: Problem(404, "raise_not_found"),
+    errors.HoldNotFound: Problem(404, "hold_not_found"),
+    errors.MonthNotFound: Problem(404, "month_not_found"),
     errors.RecordDiffers: Problem(409, "record_conflict"),
     errors.HoldNotYours: Problem(409, "record_conflict"),
     errors.VersionStale: Problem(412, "version_stale"),

@@ -1,6 +1,7 @@
 """The governed call: hold the worst case, ask the upstream, settle the true cost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,7 +21,7 @@ from tollgate.domain.errors import (
 from tollgate.domain.outcome import Answered, Declined, NotSent, Settlement, Unclear, UpstreamResult, settlement_of
 from tollgate.domain.page import HoldKind, Page
 from tollgate.domain.price import Bound
-from tollgate.domain.tenant import TenantSettings
+from tollgate.domain.tenant import FitOrder, TenantSettings
 from tollgate.domain.window import window_at
 from tollgate.ports import Accounts, Ledger, PriceBook, TokenCounter, Upstream
 from tollgate.usecases.remember_refusals import RefusalMemory
@@ -85,6 +86,7 @@ def complete_chat(
         upstream_id=result.upstream_id if isinstance(result, Answered) else None,
         latency_ms=_milliseconds(answered_at - started),
         upstream_ms=_milliseconds(answered_at - asked_at),
+        would_have=taken.would_have,
     )
     page = _settle(taken, settlement, facts, ports, deadline)
     return ChatReply(
@@ -124,26 +126,25 @@ def chat_menu(
     chat: ChatRequest, settings: TenantSettings, prices: PriceBook, counter: TokenCounter, *, at: datetime
 ) -> Menu:
     """The ways to hold this call. Raises ModelNotPriced, RequestInvalid."""
-    if settings.allowed_models is not None and chat.model not in settings.allowed_models:
+    if not settings.allows(chat.model):
         raise RequestInvalid(f"This tenant may not use the model {chat.model[:80]!r}.", param="model")
     price = prices.price_of(chat.model, at)
     asked = Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
-    return menu_of(asked, _cheaper(chat, settings, prices, at), partial(_count, chat, settings, counter))
+    return menu_of(
+        asked,
+        list(_cheaper(chat, settings, prices, at)),
+        partial(_count, chat, settings, counter),
+        output_floor=settings.output_tokens_min,
+        smaller_first=settings.fit_order is FitOrder.SMALLER_FIRST,
+        only_as_asked=chat.only_as_asked,
+    )
 
 
-def _cheaper(chat: ChatRequest, settings: TenantSettings, prices: PriceBook, at: datetime) -> Offer | None:
-    model = settings.cheaper_model
-    if (
-        model is None
-        or model == chat.model
-        or (settings.allowed_models is not None and model not in settings.allowed_models)
-    ):
-        return None
-    try:
-        price = prices.price_of(model, at)
-    except ModelNotPriced:
-        return None
-    return Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
+def _cheaper(chat: ChatRequest, settings: TenantSettings, prices: PriceBook, at: datetime) -> Iterator[Offer]:
+    for model in settings.cheaper_than(chat.model):
+        with suppress(ModelNotPriced):
+            price = prices.price_of(model, at)
+            yield Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
 
 
 def _count(chat: ChatRequest, settings: TenantSettings, counter: TokenCounter, offer: Offer) -> Bound:

@@ -1,0 +1,1 @@
+"""Long runs against real servers: `make soak`, or `python -m tests.soak <name>`."""
