@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from types import ModuleType, SimpleNamespace
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from types import ModuleType, NoneType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from tests.fakes.http_server import Received, Reply, bad_gateway, json_reply, se
 from tests.fakes.otlp_collector import Collector
 from tests.fakes.spans import NOON, a_record, a_span
 from tollgate import wiring
+from tollgate.adapters.otlp_span import otlp_span
+from tollgate.domain.place import Place, PlacedSpan
 from tollgate.domain.span import Outcome, Span
 
 CONTEXT = SimpleNamespace(aws_request_id="request-1")
@@ -179,6 +182,24 @@ def test_a_collector_gets_the_names_of_the_conventions_and_money_under_our_own(s
         "tollgate.upstream_id": "req_1",
         "tollgate.upstream_ms": 1200,
     }
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Span)])
+def test_a_collector_is_told_of_each_field_of_a_span(field: str) -> None:
+    other = {
+        int: 77,
+        str: "other",
+        datetime: NOON - timedelta(hours=1),
+        Outcome: Outcome.FAILED,
+        NoneType: NOON if field == "opened_at" else "other",
+    }[type(getattr(FULL, field))]
+    value = "22" if field == "day" else other
+
+    assert otlp_span(placed_as(FULL)) != otlp_span(placed_as(replace(FULL, **{field: value})))
+
+
+def placed_as(span: Span) -> PlacedSpan:
+    return PlacedSpan(place=Place(tenant_id="acme-hvac", month="2026-11", epoch=0, seq=7), span=span)
 
 
 def test_a_fault_is_a_fault_in_both(sinks: Sinks) -> None:
