@@ -132,12 +132,6 @@ def test_a_proxy_that_never_greets_back_is_given_up_within_its_time_and_the_call
     assert len(openai.received) == 1
 
 
-def test_a_name_that_nobody_has_is_given_up_and_the_call_is_served(openai: Server) -> None:
-    result = before(openai, "http://helicone.invalid/v1").complete(REQUEST, labels=LABELS, timeout_s=200)
-
-    assert isinstance(result, Answered)
-
-
 def test_a_proxy_that_speaks_no_tls_has_seen_nothing(openai: Server) -> None:
     with serving(provider()) as plain:
         secured = plain.url.replace("http:", "https:")
