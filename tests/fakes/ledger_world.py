@@ -50,6 +50,11 @@ class TwoPrices:
             raise ModelNotPriced(model)
         return found
 
+    price_of_spent = price_of
+
+    def in_place_of(self, model: str, at: datetime) -> str | None:
+        return model
+
 
 class CountsLetters:
     """TokenCounter: a token for every letter, where `bound_by_bytes` counts a letter beyond ASCII as two to four."""

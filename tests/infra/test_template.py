@@ -21,6 +21,8 @@ ROUTES = {
     ("POST", "/api/keys"): "CreateKey",
     ("GET", "/api/keys"): "ListKeys",
     ("DELETE", "/api/keys/{keyId}"): "RevokeKey",
+    ("GET", "/api/breakers"): "ListBreakers",
+    ("DELETE", "/api/breakers/{breakerId}"): "ResetBreaker",
 }
 EVERY_FUNCTION = pytest.mark.parametrize("name", sorted(functions()))
 
@@ -125,7 +127,12 @@ def test_spans_are_exported_only_where_a_sink_is_configured() -> None:
 
 
 def test_schedules_are_the_scheduler_s() -> None:
-    assert {name for name, _ in events("ScheduleV2")} == {"SweepHolds", "RollUpSpend", "SyncServiceTitan"}
+    assert {name for name, _ in events("ScheduleV2")} == {
+        "SweepHolds",
+        "RollUpSpend",
+        "SyncServiceTitan",
+        "RefreshModels",
+    }
 
 
 def test_what_api_gateway_answers_itself_fits_both_kinds_of_client() -> None:

@@ -8,6 +8,8 @@ from types import FrameType
 # Name -> a module with `main(words: list[str]) -> int`, which is 0 where every promise was kept, and whose docstring says what it does.
 SOAKS = {
     "race": "tests.soak.race.command",
+    "faults": "tests.soak.faults",
+    "breaker": "tests.soak.breaker",
 }
 
 

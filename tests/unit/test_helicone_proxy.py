@@ -147,7 +147,7 @@ def test_a_proxy_that_takes_the_call_and_says_nothing_may_have_sent_it_on(openai
     result = before(openai, f"http://127.0.0.1:{deaf}/v1").complete(REQUEST, labels=LABELS, timeout_s=0.3)
 
     assert isinstance(result, Unclear)
-    assert result.code == "timeout"
+    assert result.code == "proxy_timeout"
     assert not openai.received
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
+from tollgate.domain.breaker import Breaker
 from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.job import Cursor, Feed, FeedPage
 from tollgate.domain.migration import Migration
+from tollgate.domain.model import Model
 from tollgate.domain.outcome import UpstreamResult
 from tollgate.domain.page import Page
 from tollgate.domain.place import Delivery, Gap, PageSpend, Place, PlacedSpan
@@ -140,7 +142,29 @@ class Keys(Protocol):
 
 class PriceBook(Protocol):
     def price_of(self, model: str, at: datetime) -> Price:
-        """Raises ModelNotPriced."""
+        """For a call that is to be made at that time. Raises ModelNotPriced; ModelGone where it cannot be made any more."""
+
+    def price_of_spent(self, model: str, at: datetime) -> Price:
+        """For a call that was made, whatever became of the model. Raises ModelNotPriced."""
+
+    def model_of(self, model: str) -> Model:
+        """What it is and can do. Raises ModelNotPriced."""
+
+    def in_place_of(self, model: str, at: datetime) -> str | None:
+        """The model itself while it is served, then what replaces it; None where nothing does."""
+
+
+class ModelSource(Protocol):
+    def ends(self) -> Mapping[str, date | None]:
+        """The day from which each model that the provider lists is not served; None: no end is known. Raises ModelSourceFailed."""
+
+
+class ModelEnds(Protocol):
+    def read(self) -> Mapping[str, date | None]:
+        """Raises LedgerUnavailable."""
+
+    def write(self, ends: Mapping[str, date | None], at: datetime) -> None:
+        """In place of what was stored. Raises LedgerUnavailable."""
 
 
 class TokenCounter(Protocol):
@@ -264,3 +288,27 @@ class JobStore(Protocol):
 
     def note_failure(self, connection_id: str, feed: Feed, *, message: str, at: datetime) -> None:
         """Beside the cursor, which stays. Raises JobStoreFailed, or SpansUnavailable."""
+
+
+# ---- breakers ---------------------------------------------------------------------------------------------------------------
+
+
+class Breakers(Protocol):
+    """The breakers that some environment wrote; one that is not here is closed. Every method raises LedgerUnavailable."""
+
+    def recent(self) -> Sequence[Breaker]:
+        """All of them, eventually consistent: what every environment asks once a second."""
+
+    def read(self, breaker_id: str) -> Breaker | None:
+        """Strongly consistent."""
+
+    def swap(self, new: Breaker) -> bool:
+        """Puts it in the place of its version - 1, or where there is none if that is 0; False where something else stands there."""
+
+    def remove(self, breaker: Breaker) -> None:
+        """If it is still this version."""
+
+
+class Alerts(Protocol):
+    def tell(self, event: str, facts: Mapping[str, object]) -> None:
+        """Something that a person should know of: a log line and a metric by the event's name. Raises nothing."""

@@ -2,11 +2,16 @@
 
 import base64
 import os
+import random
+import time
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from tollgate.domain.breaker import BreakerRules
 from tollgate.domain.hold_id import draw_key
+from tollgate.domain.loop import LoopRules
 from tollgate.domain.money import from_usd
 from tollgate.domain.page import HoldKind
 from tollgate.domain.tenant import TenantSettings
@@ -19,15 +24,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
+    from tollgate.adapters.dynamodb_breakers import DynamoDbBreakers
     from tollgate.adapters.dynamodb_keys import DynamoDbKeys
     from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
+    from tollgate.adapters.dynamodb_models import DynamoDbModelEnds
     from tollgate.adapters.postgres import Postgres
     from tollgate.adapters.price_book import FilePriceBook
     from tollgate.adapters.tiktoken_counter import TiktokenCounter
-    from tollgate.ports import JobSource, JobStore, Poison, Schema, SpanSink, SpanStore, Upstream
+    from tollgate.ports import JobSource, JobStore, ModelSource, Poison, Schema, SpanSink, SpanStore, Upstream
     from tollgate.usecases.check_cost import CheckPorts
     from tollgate.usecases.check_health import Ask
     from tollgate.usecases.complete_chat import ChatPorts
+    from tollgate.usecases.guard_call import Guard
+
+_RANDOM = random.SystemRandom()
 
 
 @cache
@@ -75,9 +85,37 @@ def keys() -> "DynamoDbKeys":
 
 @cache
 def prices() -> "FilePriceBook":
+    from tollgate.adapters.dynamodb_models import KeptEnds
     from tollgate.adapters.price_book import FilePriceBook
+    from tollgate.observability import logger
 
-    return FilePriceBook()
+    return FilePriceBook(overrides=settings().price_overrides, ends=KeptEnds(stored_ends().read), warn=logger.warning)
+
+
+@cache
+def stored_ends() -> "DynamoDbModelEnds":
+    from tollgate.adapters.dynamodb_models import DynamoDbModelEnds
+
+    return DynamoDbModelEnds(dynamodb(), settings().ledger_table)
+
+
+@cache
+def model_source() -> "ModelSource":
+    from tollgate.adapters.openai_models import OpenAiModels
+    from tollgate.adapters.secrets import read_secret
+
+    arn = settings().openai_api_key_secret_arn
+    return OpenAiModels(settings().openai_base_url, lambda: read_secret(arn))
+
+
+def model_warnings() -> list[str]:
+    """Of the models that calls go to without naming them: those whose end is near. Or what is wrong with the price list."""
+    named = dict.fromkeys((settings().default_model, settings().cheaper_model))
+    try:
+        endings = [prices().ending_of(model, clock()) for model in named]
+    except ValueError as error:
+        return [str(error)]
+    return [ending for ending in endings if ending is not None]
 
 
 @cache
@@ -163,6 +201,50 @@ def chat_ports() -> "ChatPorts":
         clock=clock,
         new_key=new_call_key,
         memory=RefusalMemory(),
+        guard=guard(),
+        sleep=time.sleep,
+        jitter=_RANDOM.random,
+    )
+
+
+@cache
+def breakers() -> "DynamoDbBreakers":
+    from tollgate.adapters.dynamodb_breakers import DynamoDbBreakers
+
+    return DynamoDbBreakers(dynamodb(), settings().ledger_table)
+
+
+def breaker_rules() -> BreakerRules:
+    return BreakerRules(
+        failures=settings().breaker_failures,
+        limits=settings().breaker_rate_limits,
+        window=timedelta(seconds=settings().breaker_window_seconds),
+        shortest=timedelta(seconds=settings().breaker_open_seconds),
+        longest=timedelta(seconds=settings().breaker_longest_open_seconds),
+    )
+
+
+@cache
+def guard() -> "Guard":
+    from tollgate.adapters.logged_alerts import LoggedAlerts
+    from tollgate.usecases.guard_call import Guard
+    from tollgate.usecases.notice_loops import LoopMemory
+    from tollgate.usecases.watch_breakers import BreakerWatch
+
+    loop_rules = LoopRules(
+        repeats=settings().loop_repeats,
+        failures=settings().loop_failures,
+        window=timedelta(seconds=settings().loop_window_seconds),
+        shortest=timedelta(seconds=settings().loop_open_seconds),
+    )
+    return Guard(
+        watch=BreakerWatch(breakers(), breaker_rules()),
+        loops=LoopMemory(loop_rules),
+        alerts=LoggedAlerts(),
+        rules=breaker_rules(),
+        loop_rules=loop_rules,
+        upstream=urlsplit(settings().openai_base_url).netloc,
+        jitter=_RANDOM.random,
     )
 
 

@@ -7,6 +7,7 @@ settles like a broken call, and the next calls go directly. LEDGER.md, "How the 
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -66,10 +67,12 @@ class HeliconeProxy:
 
 def _own_word(result: UpstreamResult) -> UpstreamResult:
     """Each answer of the provider's has its request id, and the proxy hands it on. A refusal without one is the proxy's own, and says
-    nothing of what the provider did."""
+    nothing of what the provider did. The code of what is unclear says that a proxy stood between."""
+    if isinstance(result, Unclear):
+        return replace(result, code=f"proxy_{result.code}")
     if isinstance(result, Declined) and "x-request-id" not in {name.lower() for name in result.headers}:
         return Unclear(
-            message=f"A {result.status} came back that is not the provider's own.", code=f"proxy_{result.status}"
+            message=f"A {result.status} came back that is not the provider's own.", code=f"proxy_status_{result.status}"
         )
     return result
 

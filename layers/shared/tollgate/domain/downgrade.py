@@ -72,14 +72,31 @@ def menu_of(
     `only_as_asked`: the caller takes no other model and no smaller call: where these would serve, he is refused.
     """
     useful = [offer for offer in cheaper if offer.amount < asked.amount]
-    numbered = tuple(replace(offer, choice=number) for number, offer in enumerate(useful, 1))
     return Menu(
         asked=replace(asked, under_soft_cap=bool(useful)),
-        cheaper=() if only_as_asked else numbered,
+        cheaper=() if only_as_asked else _numbered(useful),
         count=count,
         output_floor=None if only_as_asked else output_floor,
         smaller_first=smaller_first,
     )
+
+
+def with_cheaper(menu: Menu, left: Sequence[Offer]) -> Menu:
+    """With those of its cheaper models that can be asked now. Without any the soft zone bars nobody; the caps do."""
+    if len(left) == len(menu.cheaper):
+        return menu
+    asked = menu.asked if left else replace(menu.asked, under_soft_cap=False)
+    return replace(menu, asked=asked, cheaper=_numbered(left))
+
+
+def without_asked(menu: Menu, left: Sequence[Offer], *, reason: str) -> Menu:
+    """The first of these serves in place of the model that was asked for."""
+    first = replace(left[0], choice=0, under_soft_cap=False, downgrade_reason=reason)
+    return replace(menu, asked=first, cheaper=_numbered(left[1:]))
+
+
+def _numbered(offers: Sequence[Offer]) -> tuple[Offer, ...]:
+    return tuple(replace(offer, choice=number) for number, offer in enumerate(offers, 1))
 
 
 def next_offer(menu: Menu, tried: Offer, fault: Fault, left: Left) -> Offer | None:

@@ -138,9 +138,8 @@ class TenantSettings:
         return self.mode is Mode.ENFORCE
 
     def cheaper_than(self, model: str) -> tuple[str, ...]:
-        """What may serve in its place, in order, as far as the tenant may use it."""
-        named = self.downgrade_chains.get(model, (self.cheaper_model,) if self.cheaper_model else ())
-        return tuple(other for other in named if other != model and self.allows(other))
+        """What may serve in its place, in order."""
+        return self.downgrade_chains.get(model, (self.cheaper_model,) if self.cheaper_model else ())
 
     def allows(self, model: str) -> bool:
         return self.allowed_models is None or model in self.allowed_models

@@ -39,7 +39,7 @@ def _cost(asked: RecordAsked, prices: PriceBook, now: datetime) -> tuple[NanoUsd
         if asked.model is None or asked.cost_usd is not None:
             raise RequestInvalid("usage goes with model and without costUsd: prices come from our book.", param="usage")
         usage = _usage(asked.usage)
-        return cost_of(usage, prices.price_of(asked.model, asked.occurred_at or now)), usage
+        return cost_of(usage, prices.price_of_spent(asked.model, asked.occurred_at or now)), usage
     if asked.cost_usd is None:
         raise RequestInvalid("A record needs model and usage, or costUsd for what is not a model call.", param="usage")
     if asked.model is not None:

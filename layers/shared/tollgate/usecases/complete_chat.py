@@ -14,17 +14,21 @@ from tollgate.domain.errors import (
     BreakerOpen,
     ModelNotPriced,
     RequestInvalid,
+    TollgateError,
     UpstreamFailed,
     UpstreamRejected,
     UpstreamUnknown,
 )
+from tollgate.domain.loop import fingerprint_of
 from tollgate.domain.outcome import Answered, Declined, NotSent, Settlement, Unclear, UpstreamResult, settlement_of
 from tollgate.domain.page import HoldKind, Page
 from tollgate.domain.price import Bound
 from tollgate.domain.tenant import FitOrder, TenantSettings
 from tollgate.domain.window import window_at
 from tollgate.ports import Accounts, Ledger, PriceBook, TokenCounter, Upstream
+from tollgate.usecases.guard_call import Call, Guard, GuardedCall, guard_call
 from tollgate.usecases.remember_refusals import RefusalMemory
+from tollgate.usecases.retry_upstream import ask_with_retries
 from tollgate.usecases.settle_hold import Place, settle
 from tollgate.usecases.take_hold import Taken, Wanted, take_hold
 
@@ -37,7 +41,8 @@ NOT_SENT_RETRY = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatPorts:
-    """`new_key` draws twelve characters from the operating system's randomness."""
+    """`new_key` draws twelve characters from the operating system's randomness. Without `guard` no breaker is asked, without `sleep` the
+    upstream is asked once."""
 
     ledger: Ledger
     accounts: Accounts
@@ -47,6 +52,9 @@ class ChatPorts:
     clock: Callable[[], datetime]
     new_key: Callable[[], str]
     memory: RefusalMemory | None = None
+    guard: Guard | None = None
+    sleep: Callable[[float], None] | None = None
+    jitter: Callable[[], float] = lambda: 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +77,18 @@ def complete_chat(
     chat: ChatRequest, settings: TenantSettings, ports: ChatPorts, *, request_id: str, deadline: datetime
 ) -> ChatReply:
     """Raises BudgetRefused, LedgerUnavailable, ModelNotPriced, RequestInvalid, UpstreamRejected, UpstreamFailed, UpstreamUnknown,
-    BreakerOpen. `deadline`: when the function's time ends (UTC)."""
-    started = ports.clock()
+    BreakerOpen, LoopRefused. `deadline`: when the function's time ends (UTC)."""
+    started, key = ports.clock(), ports.new_key()
     menu = chat_menu(chat, settings, ports.prices, ports.counter, at=started)
-    taken = _hold(chat, menu, settings, ports, started, deadline)
+    guarded = guard_call(ports.guard, _call(chat, settings, key, deadline), menu, started)
+    try:
+        taken = _hold(chat, guarded.menu, settings, ports, started, deadline, key)
+    except TollgateError:
+        guarded.give_back(ports.clock())
+        raise
+    guarded.note(started)
     asked_at = ports.clock()
-    result = _ask_upstream(chat, taken, ports, deadline - TIME_TO_SETTLE - asked_at)
+    result = _ask_upstream(chat, taken, guarded, ports, until=deadline - TIME_TO_SETTLE)
     answered_at = ports.clock()
     settlement = settlement_of(result, taken.hold, taken.offer.price)
     facts = CallFacts(
@@ -89,6 +103,7 @@ def complete_chat(
         would_have=taken.would_have,
     )
     page = _settle(taken, settlement, facts, ports, deadline)
+    guarded.tell(taken.offer.price.model, result, ports.clock())
     return ChatReply(
         answer=_answer_or_raise(result, ports.clock()),
         taken=taken,
@@ -99,12 +114,28 @@ def complete_chat(
     )
 
 
+def _call(chat: ChatRequest, settings: TenantSettings, key: str, deadline: datetime) -> Call:
+    return Call(
+        tenant_id=settings.tenant_id,
+        agent=chat.attribution.agent,
+        fingerprint=fingerprint_of(chat.body),
+        key=key,
+        until=deadline,
+    )
+
+
 def _hold(
-    chat: ChatRequest, menu: Menu, settings: TenantSettings, ports: ChatPorts, started: datetime, deadline: datetime
+    chat: ChatRequest,
+    menu: Menu,
+    settings: TenantSettings,
+    ports: ChatPorts,
+    started: datetime,
+    deadline: datetime,
+    key: str,
 ) -> Taken:
     wanted = Wanted(
         tenant_id=settings.tenant_id,
-        key=ports.new_key(),
+        key=key,
         kind=HoldKind.CALL,
         window=window_at(started, settings.zones),
         expires_at=deadline + EXPIRY_MARGIN,
@@ -141,7 +172,10 @@ def chat_menu(
 
 
 def _cheaper(chat: ChatRequest, settings: TenantSettings, prices: PriceBook, at: datetime) -> Iterator[Offer]:
-    for model in settings.cheaper_than(chat.model):
+    for named in settings.cheaper_than(chat.model):
+        model = prices.in_place_of(named, at)
+        if model is None or model == chat.model or not settings.allows(model):
+            continue
         with suppress(ModelNotPriced):
             price = prices.price_of(model, at)
             yield Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
@@ -151,12 +185,20 @@ def _count(chat: ChatRequest, settings: TenantSettings, counter: TokenCounter, o
     return bound_by_count(chat, counter.count(chat.texts), settings, offer.price)
 
 
-def _ask_upstream(chat: ChatRequest, taken: Taken, ports: ChatPorts, time_left: timedelta) -> UpstreamResult:
+def _ask_upstream(
+    chat: ChatRequest, taken: Taken, guarded: GuardedCall, ports: ChatPorts, *, until: datetime
+) -> UpstreamResult:
+    time_left = until - ports.clock()
     if time_left <= timedelta(0):
-        return NotSent(message="No time was left to ask the upstream.")
+        return NotSent(message="No time was left to ask the upstream.", ours=True)
     body = upstream_body(chat, taken.offer.price, output_tokens=taken.offer.bound.output)
     labels = CallLabels(tenant_id=taken.page.tenant_id, hold_id=str(taken.hold_id), attribution=chat.attribution)
-    return ports.upstream.complete(body, labels=labels, timeout_s=time_left.total_seconds())
+    # A probe asks once: an upstream that is ill is spared.
+    if ports.sleep is None or guarded.is_probe(taken.offer.price.model):
+        return ports.upstream.complete(body, labels=labels, timeout_s=time_left.total_seconds())
+    return ask_with_retries(
+        ports.upstream, body, labels=labels, until=until, clock=ports.clock, sleep=ports.sleep, jitter=ports.jitter
+    )
 
 
 def _settle(

@@ -1,1 +1,0 @@
-"""Long runs against real servers: `make soak`, or `python -m tests.soak <name>`."""
