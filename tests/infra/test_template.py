@@ -99,12 +99,31 @@ def test_tables_can_be_restored_and_outlive_the_stack() -> None:
 
 
 def test_a_span_that_cannot_be_written_is_kept() -> None:
-    [(name, stream)] = events("DynamoDB")
+    stream = dict(events("DynamoDB"))["WriteSpans"]
 
-    assert name == "WriteSpans"
     assert stream["DestinationConfig"]["OnFailure"]["Type"] == "S3"
     assert stream["BisectBatchOnFunctionError"]
     assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_no_more_than_two_read_the_ledger_s_stream_and_each_gives_up_on_its_own() -> None:
+    streams = dict(events("DynamoDB"))
+
+    assert streams.keys() == {"WriteSpans", "ExportSpans"}
+    for stream in streams.values():
+        assert stream["FilterCriteria"]["Filters"] == [
+            {"Pattern": '{"dynamodb":{"NewImage":{"span":{"S":[{"exists":true}]}}}}'}
+        ]
+        assert stream["MaximumRetryAttempts"] > 0
+        assert stream["MaximumRecordAgeInSeconds"] > 0
+        assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_spans_are_exported_only_where_a_sink_is_configured() -> None:
+    function = template()["Resources"]["ExportSpans"]
+
+    assert function["Condition"] == "ExportsSpans"
+    assert "VpcConfig" not in function["Properties"]
 
 
 def test_schedules_are_the_scheduler_s() -> None:

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from tollgate.domain.breaker import Breaker
+from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.job import Cursor, Feed, FeedPage
 from tollgate.domain.migration import Migration
 from tollgate.domain.model import Model
@@ -176,7 +177,7 @@ class TokenCounter(Protocol):
 
 
 class Upstream(Protocol):
-    def complete(self, request: Mapping[str, Any], *, timeout_s: float) -> UpstreamResult:
+    def complete(self, request: Mapping[str, Any], *, labels: CallLabels, timeout_s: float) -> UpstreamResult:
         """One chat completion, never tried twice where it may have been billed. Raises nothing: failures are results."""
 
 
@@ -235,6 +236,25 @@ class SpanStore(Protocol):
 class Poison(Protocol):
     def put_aside(self, delivery: Delivery, fault: str) -> None:
         """Keeps what cannot be stored, whole, under the delivery's name. Where it raises, the batch must come again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What became of the spans that a sink was offered. `done`: no longer to be offered, because the sink has them or never will;
+    `refused`: how many of those it never will. The rest it could not take now."""
+
+    done: Sequence[Place]
+    refused: int = 0
+
+
+class SpanSink(Protocol):
+    """Somewhere else that spans go, for others to look at. It may be sent a span twice."""
+
+    @property
+    def name(self) -> str: ...
+
+    def send(self, spans: Sequence[PlacedSpan], *, until: datetime) -> Sent:
+        """Begins nothing after `until`. Raises nothing: what failed is not in `done`."""
 
 
 class Schema(Protocol):

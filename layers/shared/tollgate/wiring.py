@@ -21,7 +21,7 @@ from tollgate.usecases.know_settings import KnownSettings
 from tollgate.usecases.remember_refusals import RefusalMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
     from tollgate.adapters.dynamodb_breakers import DynamoDbBreakers
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tollgate.adapters.postgres_books import PostgresBooks
     from tollgate.adapters.price_book import FilePriceBook
     from tollgate.adapters.tiktoken_counter import TiktokenCounter
-    from tollgate.ports import JobSource, JobStore, ModelSource, Poison, Schema, SpanStore
+    from tollgate.ports import JobSource, JobStore, ModelSource, Poison, Schema, SpanSink, SpanStore, Upstream
     from tollgate.usecases.check_cost import CheckPorts
     from tollgate.usecases.check_health import Ask
     from tollgate.usecases.complete_chat import ChatPorts
@@ -162,19 +162,44 @@ def default_settings(tenant_id: str) -> TenantSettings:
 
 
 @cache
-def chat_ports() -> "ChatPorts":
+def upstream() -> "Upstream":
+    """Helicone's proxy before it where there is a key for it."""
     from tollgate.adapters.openai_upstream import OpenAiUpstream
     from tollgate.adapters.secrets import read_secret
+
+    openai_arn, helicone_arn = settings().openai_api_key_secret_arn, settings().helicone_api_key_secret_arn
+    direct = OpenAiUpstream(settings().openai_base_url, lambda: read_secret(openai_arn))
+    if not helicone_arn or settings().helicone_mode != "proxy":
+        return direct
+    from tollgate.adapters.helicone_proxy import CONNECT_TIMEOUT_S, HeliconeProxy, proxy_headers
+
+    proxied = OpenAiUpstream(
+        settings().helicone_base_url,
+        lambda: read_secret(openai_arn),
+        headers=proxy_headers(lambda: read_secret(helicone_arn)),
+        connect_timeout_s=CONNECT_TIMEOUT_S,
+    )
+    return HeliconeProxy(proxied=proxied, direct=direct, count=_count)
+
+
+def _count(name: str) -> None:
+    from aws_lambda_powertools.metrics import MetricUnit
+
+    from tollgate.observability import metrics
+
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+
+
+@cache
+def chat_ports() -> "ChatPorts":
     from tollgate.usecases.complete_chat import ChatPorts
 
-    arn = settings().openai_api_key_secret_arn
-    upstream = OpenAiUpstream(settings().openai_base_url, lambda: read_secret(arn))
     return ChatPorts(
         ledger=ledger(),
         accounts=accounts(),
         prices=prices(),
         counter=counter(),
-        upstream=upstream,
+        upstream=upstream(),
         clock=clock,
         new_key=new_call_key,
         memory=RefusalMemory(),
@@ -276,6 +301,25 @@ def poison() -> "Poison":
     from tollgate.adapters.s3_poison import S3Poison
 
     return S3Poison(settings().poison_bucket)
+
+
+@cache
+def span_sinks() -> "Sequence[SpanSink]":
+    """Those that are configured. The one that takes a whole batch at once comes first: it leaves time for the other."""
+    from tollgate.adapters.helicone_log import HeliconeLog
+    from tollgate.adapters.otlp_sink import OtlpSink, given_headers
+    from tollgate.adapters.secrets import read_secret
+    from tollgate.adapters.sink_http import SinkHttp
+
+    sinks: list[SpanSink] = []
+    http = SinkHttp(clock=clock)
+    endpoint, otlp_arn = settings().otel_exporter_otlp_endpoint, settings().otlp_headers_secret_arn
+    if endpoint:
+        sinks.append(OtlpSink(endpoint, lambda: given_headers(read_secret(otlp_arn)) if otlp_arn else {}, http))
+    helicone_arn = settings().helicone_api_key_secret_arn
+    if helicone_arn and settings().helicone_mode == "log":
+        sinks.append(HeliconeLog(settings().helicone_log_url, lambda: read_secret(helicone_arn), http))
+    return sinks
 
 
 @cache

@@ -26,7 +26,7 @@ FIELDS = {
 }
 SAME = (
     "posting", "hold", "at", "cost_nanousd", "held_nanousd", "saved_nanousd", "downgrade_reason", "service_tier",
-    "latency_ms", "upstream_ms", "run_id", "job_id", "booking_id", "call_id", "request_id",
+    "latency_ms", "upstream_ms", "run_id", "job_id", "booking_id", "call_id", "request_id", "opened_at", "would_have",
 )  # fmt: skip
 
 

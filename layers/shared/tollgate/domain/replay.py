@@ -22,7 +22,7 @@ from tollgate.domain.span import Outcome, Span
 # Stands for a whole gap: the money that the page has and its other spans do not explain (LEDGER.md, "Spans").
 UNEXPLAINED = "unexplained"
 CLOSES = frozenset({Deed.SETTLE, Deed.VOID, Deed.EXPIRE, Deed.LAPSE, Deed.CANCEL})
-BURIES = frozenset({Deed.EXPIRE, Deed.LAPSE, Deed.CANCEL})
+BURIES = frozenset({Deed.VOID, Deed.EXPIRE, Deed.LAPSE, Deed.CANCEL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
