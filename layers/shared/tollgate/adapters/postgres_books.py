@@ -1,6 +1,7 @@
 """Postgres, page by page: what it has of each, and its spans as they were posted."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -24,10 +25,9 @@ FIELDS = {
     "upstream_id": "response_id",
     "error_code": "error_type",
 }
-SAME = (
-    "posting", "hold", "at", "cost_nanousd", "held_nanousd", "saved_nanousd", "downgrade_reason", "service_tier",
-    "latency_ms", "upstream_ms", "run_id", "job_id", "booking_id", "call_id", "request_id", "opened_at", "would_have",
-)  # fmt: skip
+# Made of other columns, or of another type there.
+MADE = frozenset({"day", "outcome", "uncached"})
+SAME = tuple(field.name for field in fields(Span) if field.name not in MADE | FIELDS.keys())
 
 
 class PostgresBooks:
