@@ -54,7 +54,6 @@ ATTRIBUTES: Mapping[str, Callable[[PlacedSpan], Any]] = {
     "tollgate.request_id": lambda placed: placed.span.request_id,
     "tollgate.upstream_id": lambda placed: placed.span.upstream_id,
     "tollgate.opened_at": lambda placed: placed.span.opened_at and placed.span.opened_at.isoformat(),
-    "tollgate.would_have": lambda placed: placed.span.would_have,
     "tollgate.upstream_ms": lambda placed: placed.span.upstream_ms,
 }
 
