@@ -16,6 +16,7 @@ from tollgate.domain.errors import (
     UpstreamRejected,
 )
 from tollgate.domain.idempotency import Attempt, KeptAnswer, fingerprint_of_request
+from tollgate.settings import read_settings
 from tollgate.usecases.answer_once import OncePorts, Told, answer_once
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -208,3 +209,10 @@ def test_the_same_request_is_the_same_whatever_the_order_of_its_fields() -> None
     assert asked == fingerprint_of_request("/v1/chat/completions", {"n": 1, "model": "gpt-4o"})
     assert asked != fingerprint_of_request("/v1/chat/completions", {"n": 2, "model": "gpt-4o"})
     assert asked != fingerprint_of_request("/api/chat", {"model": "gpt-4o", "n": 1})
+
+
+def test_texts_are_kept_unless_it_says_off_and_a_typing_error_is_no_choice() -> None:
+    assert read_settings({}).idempotency_answers == "encrypted"
+    assert read_settings({"IDEMPOTENCY_ANSWERS": "off"}).idempotency_answers == "off"
+    with pytest.raises(ValueError, match="IDEMPOTENCY_ANSWERS must be one of encrypted, off"):
+        read_settings({"IDEMPOTENCY_ANSWERS": "no"})
