@@ -230,6 +230,25 @@ def check_ports() -> "CheckPorts":
     return CheckPorts(ledger=ledger(), accounts=accounts(), clock=clock, new_key=new_check_key)
 
 
+@cache
+def once_ports() -> "OncePorts":
+    from tollgate.adapters.dynamodb_kept_calls import DynamoDbKeptCalls
+    from tollgate.adapters.logged_alerts import LoggedAlerts
+    from tollgate.usecases.answer_once import OncePorts
+
+    return OncePorts(
+        calls=DynamoDbKeptCalls(dynamodb(), settings().idempotency_table),
+        alerts=LoggedAlerts(),
+        clock=clock,
+        keeps_text=settings().idempotency_answers == "encrypted",
+    )
+
+
+def keys_forgotten_at(now: datetime) -> datetime:
+    """When an Idempotency-Key that comes now is forgotten."""
+    return now + timedelta(hours=settings().idempotency_hours)
+
+
 def health_checks() -> "Mapping[str, Ask]":
     """The span store is asked only where this function can reach it."""
     checks: dict[str, Ask] = {"ledger": _ask_ledger}
@@ -306,22 +325,3 @@ def remote_job_store() -> "JobStore":
     from tollgate.adapters.invoked_jobs import InvokedJobStore, lambda_invoke
 
     return InvokedJobStore(lambda_invoke(settings().store_jobs_function))
-
-
-@cache
-def once_ports() -> "OncePorts":
-    from tollgate.adapters.dynamodb_kept_calls import DynamoDbKeptCalls
-    from tollgate.adapters.logged_alerts import LoggedAlerts
-    from tollgate.usecases.answer_once import OncePorts
-
-    return OncePorts(
-        calls=DynamoDbKeptCalls(dynamodb(), settings().idempotency_table),
-        alerts=LoggedAlerts(),
-        clock=clock,
-        keeps_text=settings().idempotency_answers == "encrypted",
-    )
-
-
-def keys_forgotten_at(now: datetime) -> datetime:
-    """When an Idempotency-Key that comes now is forgotten."""
-    return now + timedelta(hours=settings().idempotency_hours)
