@@ -85,6 +85,8 @@ def parameters_of(configuration: Configuration) -> dict[str, str]:
         "LoopFailures": given("LOOP_FAILURES", "20"),
         "LoopWindowSeconds": given("LOOP_WINDOW_SECONDS", "60"),
         "LoopOpenSeconds": given("LOOP_OPEN_SECONDS", "60"),
+        "IdempotencyAnswers": given("IDEMPOTENCY_ANSWERS", "encrypted"),
+        "IdempotencyHours": given("IDEMPOTENCY_HOURS", "24"),
         "SweepRate": "rate(1 minute)",
         "RollUpRate": "rate(1 minute)",
         "SyncRate": "rate(1 minute)",

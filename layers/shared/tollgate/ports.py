@@ -1,12 +1,13 @@
 """What the use cases need of the world. Each port has an adapter, and a fake that obeys the same contract."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from tollgate.domain.breaker import Breaker
 from tollgate.domain.call_labels import CallLabels
+from tollgate.domain.idempotency import Attempt, KeptAnswer, KeptCall
 from tollgate.domain.job import Cursor, Feed, FeedPage
 from tollgate.domain.migration import Migration
 from tollgate.domain.model import Model
@@ -363,3 +364,20 @@ class Breakers(Protocol):
 class Alerts(Protocol):
     def tell(self, event: str, facts: Mapping[str, object]) -> None:
         """Something that a person should know of: a log line and a metric by the event's name. Raises nothing."""
+
+
+# ---- calls that may be sent again -------------------------------------------------------------------------------------------
+
+
+class KeptCalls(Protocol):
+    """Calls with an Idempotency-Key, one for each tenant and key. Every method can be sent again, and raises LedgerUnavailable."""
+
+    def claim(self, attempt: Attempt, now: datetime) -> KeptCall | None:
+        """Takes the key: None. Or, where another attempt has it, what is kept of that one."""
+
+    def keep(self, attempt: Attempt, answer: KeptAnswer, *, clock: Callable[[], datetime], until: datetime) -> bool:
+        """False where the key is another attempt's by now. An answer that is too large is kept without its body. No try begins
+        after `until`."""
+
+    def release(self, attempt: Attempt) -> None:
+        """The key is free again, if it is still this attempt's."""

@@ -44,6 +44,9 @@ class Settings:
     loop_failures: int
     loop_window_seconds: int
     loop_open_seconds: int
+    idempotency_table: str
+    idempotency_answers: str
+    idempotency_hours: int
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -70,6 +73,13 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         if not value.isdecimal():
             raise ValueError(f"{name} must be a whole number from 0 on, not {environment[name]!r}")
         return int(value)
+
+    def one_of(name: str, *choices: str) -> str:
+        """The first is the default."""
+        value = text(name, choices[0])
+        if value not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+        return value
 
     return Settings(
         ledger_table=text("LEDGER_TABLE"),
@@ -106,4 +116,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         loop_failures=whole("LOOP_FAILURES", 20),
         loop_window_seconds=whole("LOOP_WINDOW_SECONDS", 60),
         loop_open_seconds=whole("LOOP_OPEN_SECONDS", 60),
+        idempotency_table=text("IDEMPOTENCY_TABLE"),
+        idempotency_answers=one_of("IDEMPOTENCY_ANSWERS", "encrypted", "off"),
+        idempotency_hours=whole("IDEMPOTENCY_HOURS", 24),
     )

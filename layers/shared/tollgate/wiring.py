@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tollgate.adapters.price_book import FilePriceBook
     from tollgate.adapters.tiktoken_counter import TiktokenCounter
     from tollgate.ports import JobSource, JobStore, ModelSource, Poison, Schema, SpanSink, SpanStore, Upstream
+    from tollgate.usecases.answer_once import OncePorts
     from tollgate.usecases.check_cost import CheckPorts
     from tollgate.usecases.check_health import Ask
     from tollgate.usecases.complete_chat import ChatPorts
@@ -254,6 +255,25 @@ def check_ports() -> "CheckPorts":
     from tollgate.usecases.check_cost import CheckPorts
 
     return CheckPorts(ledger=ledger(), accounts=accounts(), clock=clock, new_key=new_check_key)
+
+
+@cache
+def once_ports() -> "OncePorts":
+    from tollgate.adapters.dynamodb_kept_calls import DynamoDbKeptCalls
+    from tollgate.adapters.logged_alerts import LoggedAlerts
+    from tollgate.usecases.answer_once import OncePorts
+
+    return OncePorts(
+        calls=DynamoDbKeptCalls(dynamodb(), settings().idempotency_table),
+        alerts=LoggedAlerts(),
+        clock=clock,
+        keeps_text=settings().idempotency_answers == "encrypted",
+    )
+
+
+def keys_forgotten_at(now: datetime) -> datetime:
+    """When an Idempotency-Key that comes now is forgotten."""
+    return now + timedelta(hours=settings().idempotency_hours)
 
 
 def health_checks() -> "Mapping[str, Ask]":
