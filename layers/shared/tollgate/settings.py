@@ -74,13 +74,6 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             raise ValueError(f"{name} must be a whole number from 0 on, not {environment[name]!r}")
         return int(value)
 
-    def one_of(name: str, *choices: str) -> str:
-        """The first is the default."""
-        value = text(name, choices[0])
-        if value not in choices:
-            raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-        return value
-
     return Settings(
         ledger_table=text("LEDGER_TABLE"),
         keys_table=text("KEYS_TABLE"),
