@@ -42,6 +42,7 @@ def test_a_frame_larger_than_its_screen_counts() -> None:
         data_url(b"not an image, but some text"),
         data_url(png(0, 5)),
         data_url(png(5, 5)[:20]),
+        data_url(png(5, 5).replace(b"IHDR", b"CgBI")),
         data_url(jpeg(5, 5, profile=HEADER_BYTES + 60_000)),
         data_url(jpeg(5, 5)[:25]),
         data_url(b"\xff\xd8" + b"\xff" * 1000),

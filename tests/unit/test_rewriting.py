@@ -164,6 +164,7 @@ def test_every_model_that_sees_and_is_served_has_a_rule_for_images_or_is_known_t
     ("target", "fields", "effort"),
     [
         ("gpt-6-luna", {}, "none"),
+        ("gpt-6-luna", {"reasoning_effort": ["high"]}, "none"),
         ("gpt-6-luna", {"reasoning_effort": "minimal"}, "none"),
         ("gpt-6-luna", {"reasoning_effort": "high"}, "high"),
         ("gpt-6-luna", {"reasoning_effort": "xhigh"}, "high"),

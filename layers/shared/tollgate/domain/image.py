@@ -65,7 +65,7 @@ def data_size(url: str) -> Size | None:
 
 
 def _size(head: bytes) -> Size | None:
-    if head.startswith(PNG):
+    if head.startswith(PNG) and head[12:16] == b"IHDR":
         return _pair(">II", head, 16)
     if head.startswith((b"GIF87a", b"GIF89a")):
         return _gif_size(head)

@@ -58,7 +58,8 @@ def _effort(body: Mapping[str, Any], model: Model) -> str | None:
     """What is said of reasoning; None: nothing."""
     if Capability.REASONING not in model.capabilities:
         return None
-    asked = body.get("reasoning_effort")
+    said = body.get("reasoning_effort")
+    asked = said if isinstance(said, str) else None
     wants_tools = bool(body.get("tools") or body.get("functions"))
     if model.effort_none and (
         asked is None or asked in LITTLE or (wants_tools and model.chat_tools is Taken.EFFORT_NONE)
