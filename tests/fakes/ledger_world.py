@@ -15,6 +15,9 @@ from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
 from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.downgrade import Menu, Offer, menu_of
 from tollgate.domain.errors import ModelNotPriced
+from tollgate.domain.lifecycle import Lifetime
+from tollgate.domain.model import Capability, Kind, Model
+from tollgate.domain.model import Taken as UpstreamTakes
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.outcome import Settlement, UpstreamResult
 from tollgate.domain.page import Closed, Hold, HoldKind
@@ -51,6 +54,20 @@ class TwoPrices:
         return found
 
     price_of_spent = price_of
+
+    def model_of(self, model: str) -> Model:
+        price = self.price_of(model, NOON)
+        return Model(
+            name=model,
+            kind=Kind.CHAT,
+            input_max=price.input_max,
+            output_max=price.output_max,
+            lifetime=Lifetime(model=model),
+            capabilities=frozenset(Capability) - {Capability.REASONING},
+            chat_tools=UpstreamTakes.ALWAYS,
+            temperature=UpstreamTakes.ALWAYS,
+            tokenizer="o200k_base",
+        )
 
     def in_place_of(self, model: str, at: datetime) -> str | None:
         return model

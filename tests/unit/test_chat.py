@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.ledger_world import DEAR, a_price, a_tenant
+from tests.fakes.ledger_world import DEAR, TwoPrices, a_price, a_tenant
 from tollgate.domain.chat import (
     CHOICES_MAX,
-    FIELDS,
-    REFUSED,
     ChatRequest,
     bound_by_bytes,
     bound_by_count,
@@ -20,9 +18,11 @@ from tollgate.domain.chat import (
     parse_chat,
     upstream_body,
 )
+from tollgate.domain.chat_fields import FIELDS, REFUSED
 from tollgate.domain.errors import NotBounded, RequestInvalid
 from tollgate.domain.span import Attribution
 
+DEAR_MODEL = TwoPrices().model_of("dear")
 UNPACK = Path(__file__).parents[2] / "layers" / "encodings" / "unpack.py"
 # Runs that merge badly, scripts that take several tokens a letter, and words that look like special tokens.
 HARD = st.sampled_from(
@@ -144,7 +144,7 @@ def test_every_field_that_is_let_through_reaches_the_upstream_or_is_set_by_the_g
         "store": True,
     }
 
-    body = upstream_body(a_chat(**{name: values.get(name, "x")}), DEAR, output_tokens=5)
+    body = upstream_body(a_chat(**{name: values.get(name, "x")}), DEAR, DEAR_MODEL, output_tokens=5)
 
     assert (body["model"], body["service_tier"], body["max_tokens"]) == ("dear", "default", 5)
     assert "max_completion_tokens" not in body
@@ -202,7 +202,7 @@ def test_what_is_held_is_what_is_sent_as_the_maximum(fields: dict[str, Any], out
     bound = bound_by_bytes(chat, a_tenant(), price)
 
     assert (bound.output, bound.choices, bound.tokens) == (output, 3, bound.input + 3 * output)
-    assert upstream_body(chat, price, output_tokens=bound.output)["max_completion_tokens"] == output
+    assert upstream_body(chat, price, DEAR_MODEL, output_tokens=bound.output)["max_completion_tokens"] == output
 
 
 def test_more_output_than_the_tenant_may_ask_for_is_refused() -> None:
@@ -214,6 +214,7 @@ def test_a_stream_is_always_asked_for_its_usage() -> None:
     body = upstream_body(
         a_chat(stream=True, stream_options={"include_usage": False, "include_obfuscation": False}),
         DEAR,
+        DEAR_MODEL,
         output_tokens=5,
     )
 

@@ -14,6 +14,7 @@ from tollgate.domain.hold_id import draw_key
 from tollgate.domain.loop import LoopRules
 from tollgate.domain.money import from_usd
 from tollgate.domain.page import HoldKind
+from tollgate.domain.region import region_factor
 from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.window import ZoneFrom
 from tollgate.settings import Settings, read_settings
@@ -92,7 +93,12 @@ def prices() -> "FilePriceBook":
     from tollgate.adapters.price_book import FilePriceBook
     from tollgate.observability import logger
 
-    return FilePriceBook(overrides=settings().price_overrides, ends=KeptEnds(stored_ends().read), warn=logger.warning)
+    return FilePriceBook(
+        overrides=settings().price_overrides,
+        region=region_factor(settings().openai_base_url),
+        ends=KeptEnds(stored_ends().read),
+        warn=logger.warning,
+    )
 
 
 @cache

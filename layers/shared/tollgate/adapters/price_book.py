@@ -15,6 +15,7 @@ from tollgate.domain.lifecycle import Lifetime, ending, successor
 from tollgate.domain.model import Capability, Kind, Model, Taken
 from tollgate.domain.money import from_usd
 from tollgate.domain.price import STANDARD_TIER, LongContext, Price, Rates, TierRates
+from tollgate.domain.tokenizer import tokenizer_of
 
 DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 FINE_TUNED = re.compile(r"^(ft:[^:]+):[^:]*:[^:]*:[^:]+$")
@@ -185,6 +186,7 @@ def _model(name: str, entry: Mapping[str, Any], lifetime: Lifetime) -> Model:
         effort_none=entry.get("effort_none") == "taken",
         chat_tools=Taken(entry.get("chat_tools", "unknown")),
         temperature=Taken(entry.get("temperature", "unknown")),
+        tokenizer=tokenizer_of(name),
     )
 
 

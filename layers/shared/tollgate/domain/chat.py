@@ -5,11 +5,17 @@ Sources of the overheads and traps: OpenAI's cookbook "How to count tokens with 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from itertools import chain
 from typing import Any
 
+from tollgate.domain.chat_fields import FIELDS, REFUSED, TOOLS, Bounded
+from tollgate.domain.chat_parts import check_messages, images_in, with_details, without_images
 from tollgate.domain.errors import NotBounded, RequestInvalid
+from tollgate.domain.image import Image
+from tollgate.domain.image_tokens import image_tokens
+from tollgate.domain.model import Capability, Kind, Model
 from tollgate.domain.price import STANDARD_TIER, Bound, Price
+from tollgate.domain.rewriting import rewritten
 from tollgate.domain.span import Attribution
 from tollgate.domain.tenant import TenantSettings
 
@@ -19,60 +25,8 @@ TOKENS_PER_REPLY = 8
 TOKENS_PER_TOOL = 32
 TOKENS_PER_PROPERTY = 16
 CHOICES_MAX = 16
-
-
-class Bounded(StrEnum):
-    """How a field's cost is bounded."""
-
-    BY_BYTES = "by its UTF-8 bytes, since every token has at least one"
-    BY_ITSELF = "by its own number"
-    BY_GATE = "set by the gate"
-    FREE = "no known cost"
-
-
-FIELDS: Mapping[str, Bounded] = {
-    "model": Bounded.BY_GATE,
-    "messages": Bounded.BY_BYTES,
-    "tools": Bounded.BY_BYTES,
-    "tool_choice": Bounded.BY_BYTES,
-    "functions": Bounded.BY_BYTES,
-    "function_call": Bounded.BY_BYTES,
-    "response_format": Bounded.BY_BYTES,
-    "max_completion_tokens": Bounded.BY_ITSELF,
-    "max_tokens": Bounded.BY_ITSELF,
-    "n": Bounded.BY_ITSELF,
-    "service_tier": Bounded.BY_GATE,
-    "stream": Bounded.BY_GATE,
-    "stream_options": Bounded.BY_GATE,
-    "metadata": Bounded.BY_GATE,
-    "store": Bounded.BY_GATE,
-    "modalities": Bounded.BY_GATE,
-    "temperature": Bounded.FREE,
-    "top_p": Bounded.FREE,
-    "presence_penalty": Bounded.FREE,
-    "frequency_penalty": Bounded.FREE,
-    "logit_bias": Bounded.FREE,
-    "logprobs": Bounded.FREE,
-    "top_logprobs": Bounded.FREE,
-    "seed": Bounded.FREE,
-    "stop": Bounded.FREE,
-    "user": Bounded.FREE,
-    "safety_identifier": Bounded.FREE,
-    "prompt_cache_key": Bounded.FREE,
-    "parallel_tool_calls": Bounded.FREE,
-    "reasoning_effort": Bounded.FREE,
-    "verbosity": Bounded.FREE,
-}
-
-REFUSED: Mapping[str, str] = {
-    "audio": "Audio output cannot be bounded yet; ask for text.",
-    "prediction": "Rejected tokens of a prediction are billed beyond any maximum; leave it out.",
-    "web_search_options": "Web search is billed by the search and by what it finds; leave it out.",
-    "prompt_cache_options": "Cache lifetimes are priced apart; leave them out.",
-    "prompt_cache_retention": "Cache lifetimes are priced apart; leave them out.",
-}
-
-TEXT_PARTS = frozenset({"text", "refusal"})
+# No tool or schema needs more; what is deeper costs our own time, and is refused before anything walks it.
+DEPTH_MAX = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +34,8 @@ class ChatRequest:
     """A request that can be bounded. `body` is the caller's own, checked; `output_asked`: the maximum that he names, if he names one.
 
     `texts`: all that is billed as input text; `overhead_tokens`: the most that the format adds to it; `tokens_given`: the input tokens
-    that the caller counted himself, where he sends no text; `only_as_asked`: he takes no other model and no smaller call.
+    that the caller counted himself, where he sends no text; `only_as_asked`: he takes no other model and no smaller call;
+    `is_ours_to_send`: false where he makes the call himself, by whatever route he likes.
     """
 
     model: str
@@ -94,6 +49,8 @@ class ChatRequest:
     attribution: Attribution
     tokens_given: int | None = None
     only_as_asked: bool = False
+    images: tuple[Image, ...] = ()
+    is_ours_to_send: bool = True
 
     @property
     def input_bytes(self) -> int:
@@ -102,13 +59,11 @@ class ChatRequest:
 
 def parse_chat(body: Mapping[str, Any], attribution: Attribution, *, default_model: str) -> ChatRequest:
     """A Chat Completions body. Raises RequestInvalid and NotBounded, which name the field."""
+    _check_depth(body)
     _check_unicode(body)
     _check_fields(body)
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages or not all(isinstance(message, dict) for message in messages):
-        raise RequestInvalid("messages must be a list of at least one message.", param="messages")
-    for index, message in enumerate(messages):
-        _check_content(message.get("content"), f"messages.{index}.content")
+    _check_tools(body)
+    messages = check_messages(body.get("messages"))
     model = body.get("model") or default_model
     if not isinstance(model, str):
         raise RequestInvalid("model must be a string.", param="model")
@@ -122,7 +77,22 @@ def parse_chat(body: Mapping[str, Any], attribution: Attribution, *, default_mod
         streams=_flag("stream", body.get("stream")),
         shows_usage=_shows_usage(body),
         attribution=attribution,
+        images=images_in(messages),
     )
+
+
+def _check_depth(body: Mapping[str, Any]) -> None:
+    """Level by level, so that no depth is too deep for us."""
+    level: list[Any] = [body]
+    for _ in range(DEPTH_MAX):
+        level = [inner for value in level for inner in _inside(value) if isinstance(inner, dict | list)]
+        if not level:
+            return
+    raise RequestInvalid(f"The body is nested more than {DEPTH_MAX} levels deep; send it flatter.")
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    yield from value.values() if isinstance(value, Mapping) else value
 
 
 def _check_fields(body: Mapping[str, Any]) -> None:
@@ -141,22 +111,26 @@ def _check_fields(body: Mapping[str, Any]) -> None:
         raise NotBounded("modalities: only text can be bounded; leave it out.", param="modalities")
 
 
-def _check_content(content: Any, place: str) -> None:
-    if content is None or isinstance(content, str):
-        return
-    if not isinstance(content, list):
-        raise RequestInvalid(f"{place} must be a string or a list of parts.", param=place)
-    for part in content:
-        kind = part.get("type") if isinstance(part, dict) else None
-        if kind not in TEXT_PARTS:
+def _check_tools(body: Mapping[str, Any]) -> None:
+    for name in ("tools", "functions"):
+        tools = body.get(name)
+        if tools is not None and not (isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools)):
+            raise RequestInvalid(f"{name} must be a list of objects.", param=name)
+    for index, tool in enumerate(body.get("tools") or ()):
+        place, kind = f"tools.{index}", tool.get("type", "function")
+        if not isinstance(kind, str) or kind not in TOOLS:
             raise NotBounded(
-                f"{place}: a part of type {str(kind)[:40]!r} cannot be bounded yet; send text.", param=place
+                f"{place}: a tool of type {str(kind)[:40]!r} is billed by what it does; send 'function' or 'custom' tools.",
+                param=place,
             )
+        if unknown := sorted(tool.keys() - TOOLS[kind]):
+            raise NotBounded(f"{place}: the field {unknown[0][:40]!r} is not known; leave it out.", param=place)
 
 
 def _billed_texts(body: Mapping[str, Any]) -> tuple[str, ...]:
-    billed = [body[name] for name, how in FIELDS.items() if how is Bounded.BY_BYTES and body.get(name) is not None]
-    return tuple(text for value in billed for text in _strings(value))
+    sent = {**body, "messages": without_images(body["messages"])}
+    billed = [sent[name] for name, how in FIELDS.items() if how is Bounded.BY_BYTES and sent.get(name) is not None]
+    return tuple(chain.from_iterable(map(_strings, billed)))
 
 
 def _check_unicode(body: Mapping[str, Any]) -> None:
@@ -235,6 +209,17 @@ def _shows_usage(body: Mapping[str, Any]) -> bool:
     return bool((options or {}).get("include_usage"))
 
 
+def check_model(chat: ChatRequest, model: Model) -> None:
+    """Whether Chat Completions serves it, and it sees what it is shown. Raises RequestInvalid."""
+    route = {Kind.RESPONSES: "POST /v1/responses", Kind.EMBEDDING: "POST /v1/embeddings"}.get(model.kind)
+    if route is not None and chat.is_ours_to_send:
+        raise RequestInvalid(f"The model {model.name[:80]!r} takes no chat completions: ask {route}.", param="model")
+    if chat.images and Capability.VISION not in model.capabilities:
+        raise RequestInvalid(
+            f"The model {model.name[:80]!r} takes no images: send text, or ask a model with vision.", param="messages"
+        )
+
+
 # ---- bounds, and what is sent -----------------------------------------------------------------------------------------------
 
 
@@ -249,8 +234,15 @@ def bound_by_count(chat: ChatRequest, text_tokens: int, settings: TenantSettings
 
 
 def _bound(chat: ChatRequest, text_tokens: int, settings: TenantSettings, price: Price) -> Bound:
-    tokens = text_tokens + chat.overhead_tokens if chat.tokens_given is None else chat.tokens_given
+    tokens = input_tokens(chat, text_tokens, price.model)
     return Bound(input=min(tokens, price.input_max), output=output_limit(chat, settings, price), choices=chat.choices)
+
+
+def input_tokens(chat: ChatRequest, text_tokens: int, model: str) -> int:
+    """The most input tokens that it costs on this model, however many that takes. Raises NotBounded for images without a rule."""
+    if chat.tokens_given is not None:
+        return chat.tokens_given
+    return text_tokens + chat.overhead_tokens + sum(image_tokens(model, image) for image in chat.images)
 
 
 def output_limit(chat: ChatRequest, settings: TenantSettings, price: Price) -> int:
@@ -263,8 +255,11 @@ def output_limit(chat: ChatRequest, settings: TenantSettings, price: Price) -> i
     return min(chat.output_asked or settings.default_output_tokens, price.output_max)
 
 
-def upstream_body(chat: ChatRequest, price: Price, *, output_tokens: int) -> dict[str, Any]:
-    """What is sent in the caller's place: what is held is what can be spent, so the gate names model, maximum and tier itself."""
+def upstream_body(chat: ChatRequest, price: Price, model: Model, *, output_tokens: int) -> dict[str, Any]:
+    """What is sent in the caller's place: what is held is what can be spent, so the gate names model, maximum and tier itself.
+
+    A model that serves in place of the one that was asked for gets the request as it needs it.
+    """
     body = {
         name: value
         for name, value in chat.body.items()
@@ -273,6 +268,10 @@ def upstream_body(chat: ChatRequest, price: Price, *, output_tokens: int) -> dic
     # OpenAI takes metadata only with stored completions, and ours is for attribution.
     if not body.get("store"):
         body.pop("metadata", None)
+    if chat.images:
+        body["messages"] = with_details(body["messages"], price.model, is_downgrade=price.model != chat.model)
+    if price.model != chat.model:
+        body = rewritten(body, model)
     body["model"] = price.model
     body["max_completion_tokens" if price.max_tokens_refused else "max_tokens"] = output_tokens
     body["service_tier"] = STANDARD_TIER

@@ -33,7 +33,10 @@ class Taken(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """`effort_none`: it takes `reasoning_effort: "none"`. `output_max`: tokens of one answer; 0 for embeddings."""
+    """`effort_none`: it takes `reasoning_effort: "none"`. `output_max`: tokens of one answer; 0 for embeddings.
+
+    `tokenizer`: the encoding that counts its tokens; None: not published, so they are bounded by bytes.
+    """
 
     name: str
     kind: Kind
@@ -45,6 +48,7 @@ class Model:
     effort_none: bool = False
     chat_tools: Taken = Taken.UNKNOWN
     temperature: Taken = Taken.UNKNOWN
+    tokenizer: str | None = None
 
     def __post_init__(self) -> None:
         if self.input_max <= 0 or self.output_max < 0:

@@ -113,7 +113,8 @@ def check_menu(
         "tools": asked.tools,
         "response_format": asked.response_format,
     }
-    chat = replace(parse_chat(body, attribution, default_model=asked.model), tokens_given=asked.input_tokens)
+    chat = parse_chat(body, attribution, default_model=asked.model)
+    chat = replace(chat, tokens_given=asked.input_tokens, is_ours_to_send=False)
     return chat_menu(chat, settings, prices, counter, at=at)
 
 

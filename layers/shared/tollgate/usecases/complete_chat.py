@@ -4,15 +4,24 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 
 from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.call_span import CallFacts, span_of
-from tollgate.domain.chat import ChatRequest, bound_by_bytes, bound_by_count, upstream_body
+from tollgate.domain.chat import (
+    ChatRequest,
+    bound_by_bytes,
+    bound_by_count,
+    check_model,
+    input_tokens,
+    output_limit,
+    upstream_body,
+)
 from tollgate.domain.downgrade import Menu, Offer, menu_of
 from tollgate.domain.errors import (
     BreakerOpen,
     ModelNotPriced,
+    NotBounded,
     RequestInvalid,
     TollgateError,
     UpstreamFailed,
@@ -20,10 +29,13 @@ from tollgate.domain.errors import (
     UpstreamUnknown,
 )
 from tollgate.domain.loop import fingerprint_of
+from tollgate.domain.model import Kind, Model
 from tollgate.domain.outcome import Answered, Declined, NotSent, Settlement, Unclear, UpstreamResult, settlement_of
 from tollgate.domain.page import HoldKind, Page
-from tollgate.domain.price import Bound
+from tollgate.domain.price import Bound, Price
+from tollgate.domain.rewriting import can_serve
 from tollgate.domain.tenant import FitOrder, TenantSettings
+from tollgate.domain.tokenizer import O200K
 from tollgate.domain.window import window_at
 from tollgate.ports import Accounts, Ledger, PriceBook, TokenCounter, Upstream
 from tollgate.usecases.guard_call import Call, Guard, GuardedCall, guard_call
@@ -156,33 +168,64 @@ def _hold(
 def chat_menu(
     chat: ChatRequest, settings: TenantSettings, prices: PriceBook, counter: TokenCounter, *, at: datetime
 ) -> Menu:
-    """The ways to hold this call. Raises ModelNotPriced, RequestInvalid."""
+    """The ways to hold this call. Raises ModelNotPriced, RequestInvalid, NotBounded."""
     if not settings.allows(chat.model):
         raise RequestInvalid(f"This tenant may not use the model {chat.model[:80]!r}.", param="model")
-    price = prices.price_of(chat.model, at)
+    price, model = prices.price_of(chat.model, at), prices.model_of(chat.model)
+    check_model(chat, model)
+    # What the agent counted itself needs no tokenizer.
+    counted = cache(lambda: counter.count(chat.texts) if chat.tokens_given is None else 0)
     asked = Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
     return menu_of(
         asked,
-        list(_cheaper(chat, settings, prices, at)),
-        partial(_count, chat, settings, counter),
+        list(_cheaper(chat, settings, prices, counted, model, at)),
+        partial(_count, chat, settings, prices, counted),
         output_floor=settings.output_tokens_min,
         smaller_first=settings.fit_order is FitOrder.SMALLER_FIRST,
         only_as_asked=chat.only_as_asked,
     )
 
 
-def _cheaper(chat: ChatRequest, settings: TenantSettings, prices: PriceBook, at: datetime) -> Iterator[Offer]:
+def _cheaper(
+    chat: ChatRequest,
+    settings: TenantSettings,
+    prices: PriceBook,
+    counted: Callable[[], int],
+    asked: Model,
+    at: datetime,
+) -> Iterator[Offer]:
+    """Only models that can serve this very request; none for a model whose calls are no chats."""
+    if asked.kind is Kind.EMBEDDING:
+        return
     for named in settings.cheaper_than(chat.model):
-        model = prices.in_place_of(named, at)
-        if model is None or model == chat.model or not settings.allows(model):
+        name = prices.in_place_of(named, at)
+        if name is None or name == chat.model or not settings.allows(name):
             continue
-        with suppress(ModelNotPriced):
-            price = prices.price_of(model, at)
-            yield Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
+        with suppress(ModelNotPriced, NotBounded):
+            price, model = prices.price_of(name, at), prices.model_of(name)
+            if can_serve(chat.body, model, has_images=bool(chat.images)) and _has_room(
+                chat, settings, price, model, counted
+            ):
+                yield Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
 
 
-def _count(chat: ChatRequest, settings: TenantSettings, counter: TokenCounter, offer: Offer) -> Bound:
-    return bound_by_count(chat, counter.count(chat.texts), settings, offer.price)
+def _has_room(
+    chat: ChatRequest, settings: TenantSettings, price: Price, model: Model, counted: Callable[[], int]
+) -> bool:
+    """Whether input and output fit the model together: of some models the context is one window. Counts only where bytes do not fit."""
+    room = model.input_max - output_limit(chat, settings, price)
+    if input_tokens(chat, chat.input_bytes, model.name) <= room:
+        return True
+    return model.tokenizer == O200K and input_tokens(chat, counted(), model.name) <= room
+
+
+def _count(
+    chat: ChatRequest, settings: TenantSettings, prices: PriceBook, counted: Callable[[], int], offer: Offer
+) -> Bound:
+    """By bytes where the model's own tokenizer is not the one that counts."""
+    if prices.model_of(offer.price.model).tokenizer != O200K:
+        return bound_by_bytes(chat, settings, offer.price)
+    return bound_by_count(chat, counted(), settings, offer.price)
 
 
 def _ask_upstream(
@@ -191,7 +234,8 @@ def _ask_upstream(
     time_left = until - ports.clock()
     if time_left <= timedelta(0):
         return NotSent(message="No time was left to ask the upstream.", ours=True)
-    body = upstream_body(chat, taken.offer.price, output_tokens=taken.offer.bound.output)
+    model = ports.prices.model_of(taken.offer.price.model)
+    body = upstream_body(chat, taken.offer.price, model, output_tokens=taken.offer.bound.output)
     labels = CallLabels(tenant_id=taken.page.tenant_id, hold_id=str(taken.hold_id), attribution=chat.attribution)
     # A probe asks once: an upstream that is ill is spared.
     if ports.sleep is None or guarded.is_probe(taken.offer.price.model):
