@@ -14,6 +14,8 @@ from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
 from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
 from tollgate.domain.downgrade import Menu, Offer, menu_of
 from tollgate.domain.errors import ModelNotPriced
+from tollgate.domain.lifecycle import Lifetime
+from tollgate.domain.model import Kind, Model
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.outcome import Settlement, UpstreamResult
 from tollgate.domain.page import Closed, Hold, HoldKind
@@ -51,6 +53,11 @@ class TwoPrices:
 
     price_of_spent = price_of
 
+    def model_of(self, model: str) -> Model:
+        self.price_of(model, NOON)
+        lifetime = Lifetime(model=model)
+        return Model(name=model, kind=Kind.CHAT, input_max=10**9, output_max=10**9, lifetime=lifetime)
+
     def in_place_of(self, model: str, at: datetime) -> str | None:
         return model
 
@@ -70,7 +77,7 @@ class ScriptedUpstream:
     meanwhile: Callable[[], None] | None = None
     asked: list[Mapping[str, Any]] = field(default_factory=list)
 
-    def complete(self, request: Mapping[str, Any], *, timeout_s: float) -> UpstreamResult:
+    def complete(self, request: Mapping[str, Any], *, path: str, timeout_s: float) -> UpstreamResult:
         self.asked.append(request)
         if self.meanwhile is not None:
             self.meanwhile()

@@ -14,7 +14,7 @@ from tollgate.edge.http import write_json
 
 ROUTES = Path(__file__).parents[2] / "functions" / "routes"
 BODIES = {
-    "create_chat_completion": [("POST", "/api/chat"), ("POST", "/v1/chat/completions")],
+    "create_chat_completion": [("POST", "/api/chat"), ("POST", "/v1/chat/completions"), ("POST", "/v1/embeddings")],
     "check_cost": [("POST", "/api/cost/check")],
     "record_cost": [("POST", "/api/cost/record")],
     "put_budget": [("PUT", "/api/cost/budget/acme")],

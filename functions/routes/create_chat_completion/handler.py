@@ -1,4 +1,7 @@
-"""POST /v1/chat/completions and POST /api/chat"""
+"""POST /v1/chat/completions, POST /api/chat and POST /v1/embeddings
+
+Every governed call is made here: a warm environment has its SDK, its connection, its breakers and its refusal memory for all of them.
+"""
 
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -7,9 +10,10 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body as FromBody
 
 from tollgate import wiring
-from tollgate.domain.chat import ChatRequest
+from tollgate.domain.governed_request import GovernedRequest
 from tollgate.edge.http import caller, entry, reply, request_id, rest_app, settings_for
 from tollgate.edge.openai_wire import ChatAsked, api_chat, api_reply, chat_headers, stream_text, v1_chat
+from tollgate.edge.v1_wire import v1_embeddings
 from tollgate.usecases.complete_chat import ChatReply, complete_chat
 
 app = rest_app()
@@ -21,7 +25,7 @@ def create_chat_completion() -> Response[str]:
     tenant_id = caller(app).tenant(event.headers.get("x-tollgate-tenant"))
     chat = v1_chat(event.decoded_body, event.headers, default_model=wiring.settings().default_model)
     done = _complete(chat, tenant_id)
-    headers = {**done.answer.headers, "x-request-id": request_id(app), **chat_headers(done, wiring.clock())}
+    headers = _v1_headers(done)
     if not chat.streams:
         return reply(app, done.answer.body, headers=headers)
     return Response(200, "text/event-stream; charset=utf-8", stream_text(done, shows_usage=chat.shows_usage), headers)
@@ -36,7 +40,19 @@ def chat(body: Annotated[ChatAsked, FromBody()]) -> Response[str]:
     return reply(app, api_reply(done, request_id(app), now), headers=chat_headers(done, now))
 
 
-def _complete(chat: ChatRequest, tenant_id: str) -> ChatReply:
+@app.post("/v1/embeddings")
+def create_embeddings() -> Response[str]:
+    event = app.current_event
+    tenant_id = caller(app).tenant(event.headers.get("x-tollgate-tenant"))
+    done = _complete(v1_embeddings(event.decoded_body, event.headers), tenant_id)
+    return reply(app, done.answer.body, headers=_v1_headers(done))
+
+
+def _v1_headers(done: ChatReply) -> dict[str, str]:
+    return {**done.answer.headers, "x-request-id": request_id(app), **chat_headers(done, wiring.clock())}
+
+
+def _complete(chat: GovernedRequest, tenant_id: str) -> ChatReply:
     settings = settings_for(app, tenant_id, wiring.known_settings())
     done = complete_chat(chat, settings, wiring.chat_ports(), request_id=request_id(app), deadline=_deadline())
     wiring.known_settings().saw(done.taken.settings)

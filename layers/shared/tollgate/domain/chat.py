@@ -9,6 +9,9 @@ from enum import StrEnum
 from typing import Any
 
 from tollgate.domain.errors import NotBounded, RequestInvalid
+from tollgate.domain.governed_request import ROUTES
+from tollgate.domain.loop import fingerprint_of
+from tollgate.domain.model import Kind, Model
 from tollgate.domain.price import STANDARD_TIER, Bound, Price
 from tollgate.domain.span import Attribution
 from tollgate.domain.tenant import TenantSettings
@@ -98,6 +101,32 @@ class ChatRequest:
     @property
     def input_bytes(self) -> int:
         return sum(len(text.encode()) for text in self.texts)
+
+    # GovernedRequest
+
+    @property
+    def path(self) -> str:
+        return ROUTES[Kind.CHAT]
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        return frozenset({Kind.CHAT})
+
+    @property
+    def fingerprint(self) -> str | None:
+        return fingerprint_of(self.body)
+
+    def can_be_served_by(self, model: Model, /) -> bool:
+        return model.kind in self.kinds
+
+    def by_bytes(self, settings: TenantSettings, price: Price, /) -> Bound:
+        return bound_by_bytes(self, settings, price)
+
+    def by_count(self, text_tokens: int, settings: TenantSettings, price: Price, /) -> Bound:
+        return bound_by_count(self, text_tokens, settings, price)
+
+    def sent(self, _model: Model, price: Price, /, *, output_tokens: int) -> dict[str, Any]:
+        return upstream_body(self, price, output_tokens=output_tokens)
 
 
 def parse_chat(body: Mapping[str, Any], attribution: Attribution, *, default_model: str) -> ChatRequest:

@@ -127,8 +127,9 @@ def chat_headers(reply: ChatReply, now: datetime) -> dict[str, str]:
         "x-tollgate-hold-id": str(taken.hold_id),
         "x-tollgate-model-requested": reply.requested_model,
         "x-tollgate-model-served": taken.offer.price.model,
-        "x-tollgate-max-output-tokens": str(reply.output_tokens),
     }
+    if reply.output_tokens:
+        headers["x-tollgate-max-output-tokens"] = str(reply.output_tokens)
     if reply.downgraded:
         headers["x-tollgate-downgrade-reason"] = taken.offer.downgrade_reason or ""
     if taken.offer.fit_reason is not None:

@@ -1,4 +1,4 @@
-"""The governed call: hold the worst case, ask the upstream, settle the true cost."""
+"""The governed call, by whichever route it came: hold the worst case, ask the upstream, settle the true cost."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from tollgate.domain.call_span import CallFacts, span_of
-from tollgate.domain.chat import ChatRequest, bound_by_bytes, bound_by_count, upstream_body
 from tollgate.domain.downgrade import Menu, Offer, menu_of
 from tollgate.domain.errors import (
     BreakerOpen,
@@ -18,7 +17,7 @@ from tollgate.domain.errors import (
     UpstreamRejected,
     UpstreamUnknown,
 )
-from tollgate.domain.loop import fingerprint_of
+from tollgate.domain.governed_request import ROUTES, GovernedRequest
 from tollgate.domain.outcome import Answered, Declined, NotSent, Settlement, Unclear, UpstreamResult, settlement_of
 from tollgate.domain.page import HoldKind, Page
 from tollgate.domain.price import Bound
@@ -73,11 +72,12 @@ class ChatReply:
 
 
 def complete_chat(
-    chat: ChatRequest, settings: TenantSettings, ports: ChatPorts, *, request_id: str, deadline: datetime
+    chat: GovernedRequest, settings: TenantSettings, ports: ChatPorts, *, request_id: str, deadline: datetime
 ) -> ChatReply:
     """Raises BudgetRefused, LedgerUnavailable, ModelNotPriced, RequestInvalid, UpstreamRejected, UpstreamFailed, UpstreamUnknown,
     BreakerOpen, LoopRefused. `deadline`: when the function's time ends (UTC)."""
     started, key = ports.clock(), ports.new_key()
+    _check_kind(chat, ports.prices)
     menu = chat_menu(chat, settings, ports.prices, ports.counter, at=started)
     guarded = guard_call(ports.guard, _call(chat, settings, key, deadline), menu, started)
     try:
@@ -113,18 +113,26 @@ def complete_chat(
     )
 
 
-def _call(chat: ChatRequest, settings: TenantSettings, key: str, deadline: datetime) -> Call:
+def _check_kind(chat: GovernedRequest, prices: PriceBook) -> None:
+    kind = prices.model_of(chat.model).kind
+    if kind not in chat.kinds:
+        raise RequestInvalid(
+            f"The model {chat.model[:80]!r} is not served here; ask for it by POST /v1/{ROUTES[kind]}.", param="model"
+        )
+
+
+def _call(chat: GovernedRequest, settings: TenantSettings, key: str, deadline: datetime) -> Call:
     return Call(
         tenant_id=settings.tenant_id,
         agent=chat.attribution.agent,
-        fingerprint=fingerprint_of(chat.body),
+        fingerprint=chat.fingerprint,
         key=key,
         until=deadline,
     )
 
 
 def _hold(
-    chat: ChatRequest,
+    chat: GovernedRequest,
     menu: Menu,
     settings: TenantSettings,
     ports: ChatPorts,
@@ -153,13 +161,13 @@ def _hold(
 
 
 def chat_menu(
-    chat: ChatRequest, settings: TenantSettings, prices: PriceBook, counter: TokenCounter, *, at: datetime
+    chat: GovernedRequest, settings: TenantSettings, prices: PriceBook, counter: TokenCounter, *, at: datetime
 ) -> Menu:
     """The ways to hold this call. Raises ModelNotPriced, RequestInvalid."""
     if not settings.allows(chat.model):
         raise RequestInvalid(f"This tenant may not use the model {chat.model[:80]!r}.", param="model")
     price = prices.price_of(chat.model, at)
-    asked = Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
+    asked = Offer(price=price, bound=chat.by_bytes(settings, price), under_soft_cap=False)
     return menu_of(
         asked,
         list(_cheaper(chat, settings, prices, at)),
@@ -170,33 +178,35 @@ def chat_menu(
     )
 
 
-def _cheaper(chat: ChatRequest, settings: TenantSettings, prices: PriceBook, at: datetime) -> Iterator[Offer]:
+def _cheaper(chat: GovernedRequest, settings: TenantSettings, prices: PriceBook, at: datetime) -> Iterator[Offer]:
     for named in settings.cheaper_than(chat.model):
         model = prices.in_place_of(named, at)
         if model is None or model == chat.model or not settings.allows(model):
             continue
         with suppress(ModelNotPriced):
+            if not chat.can_be_served_by(prices.model_of(model)):
+                continue
             price = prices.price_of(model, at)
-            yield Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
+            yield Offer(price=price, bound=chat.by_bytes(settings, price), under_soft_cap=False)
 
 
-def _count(chat: ChatRequest, settings: TenantSettings, counter: TokenCounter, offer: Offer) -> Bound:
-    return bound_by_count(chat, counter.count(chat.texts), settings, offer.price)
+def _count(chat: GovernedRequest, settings: TenantSettings, counter: TokenCounter, offer: Offer) -> Bound:
+    return chat.by_count(counter.count(chat.texts), settings, offer.price)
 
 
 def _ask_upstream(
-    chat: ChatRequest, taken: Taken, guarded: GuardedCall, ports: ChatPorts, *, until: datetime
+    chat: GovernedRequest, taken: Taken, guarded: GuardedCall, ports: ChatPorts, *, until: datetime
 ) -> UpstreamResult:
     time_left = until - ports.clock()
     if time_left <= timedelta(0):
         return NotSent(message="No time was left to ask the upstream.", ours=True)
-    body = upstream_body(chat, taken.offer.price, output_tokens=taken.offer.bound.output)
+    price = taken.offer.price
+    body = chat.sent(ports.prices.model_of(price.model), price, output_tokens=taken.offer.bound.output)
     # A probe asks once: an upstream that is ill is spared.
-    if ports.sleep is None or guarded.is_probe(taken.offer.price.model):
-        return ports.upstream.complete(body, timeout_s=time_left.total_seconds())
-    return ask_with_retries(
-        ports.upstream, body, until=until, clock=ports.clock, sleep=ports.sleep, jitter=ports.jitter
-    )
+    if ports.sleep is None or guarded.is_probe(price.model):
+        return ports.upstream.complete(body, path=chat.path, timeout_s=time_left.total_seconds())
+    ask = partial(ports.upstream.complete, body, path=chat.path)
+    return ask_with_retries(ask, until=until, clock=ports.clock, sleep=ports.sleep, jitter=ports.jitter)
 
 
 def _settle(
