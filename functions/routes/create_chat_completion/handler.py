@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions, POST /api/chat and POST /v1/embeddings
+"""POST /v1/chat/completions, POST /api/chat, POST /v1/responses and POST /v1/embeddings
 
 Every governed call is made here: a warm environment has its SDK, its connection, its breakers and its refusal memory for all of them.
 """
@@ -13,9 +13,10 @@ from tollgate import wiring
 from tollgate.domain.governed_request import GovernedRequest
 from tollgate.edge.http import caller, entry, reply, request_id, rest_app, settings_for
 from tollgate.edge.openai_wire import ChatAsked, api_chat, api_reply, chat_headers, stream_text, v1_chat
-from tollgate.edge.v1_wire import v1_embeddings
+from tollgate.edge.v1_wire import events_text, v1_embeddings, v1_responses
 from tollgate.usecases.complete_chat import ChatReply, complete_chat
 
+EVENT_STREAM = "text/event-stream; charset=utf-8"
 app = rest_app()
 
 
@@ -28,7 +29,7 @@ def create_chat_completion() -> Response[str]:
     headers = _v1_headers(done)
     if not chat.streams:
         return reply(app, done.answer.body, headers=headers)
-    return Response(200, "text/event-stream; charset=utf-8", stream_text(done, shows_usage=chat.shows_usage), headers)
+    return Response(200, EVENT_STREAM, stream_text(done, shows_usage=chat.shows_usage), headers)
 
 
 @app.post("/api/chat")
@@ -38,6 +39,17 @@ def chat(body: Annotated[ChatAsked, FromBody()]) -> Response[str]:
     done = _complete(chat, tenant_id)
     now = wiring.clock()
     return reply(app, api_reply(done, request_id(app), now), headers=chat_headers(done, now))
+
+
+@app.post("/v1/responses")
+def create_response() -> Response[str]:
+    event = app.current_event
+    tenant_id = caller(app).tenant(event.headers.get("x-tollgate-tenant"))
+    asked = v1_responses(event.decoded_body, event.headers, default_model=wiring.settings().default_model)
+    done = _complete(asked, tenant_id)
+    if not asked.streams:
+        return reply(app, done.answer.body, headers=_v1_headers(done))
+    return Response(200, EVENT_STREAM, events_text(done), _v1_headers(done))
 
 
 @app.post("/v1/embeddings")

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from tollgate import wiring
 from tollgate.domain.tenant import TenantSettings
 from tollgate.edge.http import caller, entry, reply, rest_app, settings_for
-from tollgate.edge.v1_wire import model_view
+from tollgate.edge.model_wire import model_view
 from tollgate.usecases.list_models import find_model
 from tollgate.usecases.list_models import list_models as list_all
 

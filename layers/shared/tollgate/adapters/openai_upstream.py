@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, TypeVar
 
+from tollgate.adapters.openai_events import tier_of, usage_chunk
 from tollgate.adapters.openai_usage import usage_of
 from tollgate.domain.outcome import Answered, Declined, NotSent, Unclear, UpstreamResult
 
@@ -137,18 +138,17 @@ def _has_chunk(line: str) -> bool:
 
 
 def _streamed(chunks: list[dict[str, Any]], headers: Mapping[str, str]) -> UpstreamResult:
-    last = next((chunk for chunk in reversed(chunks) if chunk.get("usage")), None)
+    last = usage_chunk(chunks)
     if last is None:
         return Unclear(message="The provider's stream ended without its usage.", code="stream_without_usage")
     try:
         usage = usage_of(last["usage"])
     except (ValueError, KeyError, TypeError):
         return Unclear(message="The provider's usage could not be read.", code="unreadable_answer")
-    tier = next((chunk["service_tier"] for chunk in reversed(chunks) if chunk.get("service_tier")), "default")
     return Answered(
         body={"chunks": chunks},
         usage=usage,
-        tier=tier,
+        tier=tier_of(chunks),
         upstream_id=headers.get("x-request-id") or last.get("id"),
         headers=_passed(headers),
     )

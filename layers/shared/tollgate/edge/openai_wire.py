@@ -69,7 +69,7 @@ def v1_chat(text: str | None, headers: Mapping[str, str], *, default_model: str)
         raise RequestInvalid("The body is not valid JSON.") from error
     if not isinstance(body, dict):
         raise RequestInvalid("The body must be a JSON object.")
-    chat = parse_chat(body, attribution_of(_labels(body.get("metadata")), headers), default_model=default_model)
+    chat = parse_chat(body, attribution_of(labels_of(body.get("metadata")), headers), default_model=default_model)
     return replace(chat, only_as_asked=only_as_asked(headers))
 
 
@@ -82,7 +82,7 @@ def only_as_asked(headers: Mapping[str, str]) -> bool:
     return said == "never"
 
 
-def _labels(metadata: Any) -> Labels:
+def labels_of(metadata: Any) -> Labels:
     """OpenAI's metadata is the caller's own; only our five names in it are ours."""
     if metadata is None:
         return Labels()
