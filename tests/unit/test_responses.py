@@ -60,7 +60,10 @@ TOOLS = st.builds(
 )
 FORMATS = SCHEMAS.map(lambda schema: {"format": {"type": "json_schema", "name": "answer", "schema": schema}})
 BODIES = st.fixed_dictionaries(
-    {"input": WORDS.filter(bool) | st.lists(ITEMS, min_size=1, max_size=6)},
+    {
+        "input": WORDS.filter(bool)
+        | st.lists(ITEMS, max_size=6).map(lambda items: [{"role": "user", "content": "x"}, *items])
+    },
     optional={"instructions": WORDS, "tools": st.lists(TOOLS, max_size=3), "text": FORMATS},
 )
 
