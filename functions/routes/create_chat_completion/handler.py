@@ -3,6 +3,7 @@
 Every governed call is made here: a warm environment has its SDK, its connection, its breakers and its refusal memory for all of them.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -10,8 +11,10 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body as FromBody
 
 from tollgate import wiring
+from tollgate.domain.chat import ChatRequest
 from tollgate.domain.governed_request import GovernedRequest
 from tollgate.edge.http import caller, entry, reply, request_id, rest_app, settings_for
+from tollgate.edge.idempotency_wire import attempt_of, given_key, respond_once
 from tollgate.edge.openai_wire import ChatAsked, api_chat, api_reply, chat_headers, stream_text, v1_chat
 from tollgate.edge.v1_wire import events_text, v1_embeddings, v1_responses
 from tollgate.usecases.complete_chat import ChatReply, complete_chat
@@ -25,6 +28,10 @@ def create_chat_completion() -> Response[str]:
     event = app.current_event
     tenant_id = caller(app).tenant(event.headers.get("x-tollgate-tenant"))
     chat = v1_chat(event.decoded_body, event.headers, default_model=wiring.settings().default_model)
+    return _once(tenant_id, lambda: _v1_answer(chat, tenant_id))
+
+
+def _v1_answer(chat: ChatRequest, tenant_id: str) -> Response[str]:
     done = _complete(chat, tenant_id)
     headers = _v1_headers(done)
     if not chat.streams:
@@ -36,6 +43,10 @@ def create_chat_completion() -> Response[str]:
 def chat(body: Annotated[ChatAsked, FromBody()]) -> Response[str]:
     tenant_id = caller(app).tenant(body.tenant_id)
     chat = api_chat(body, app.current_event.headers, default_model=wiring.settings().default_model)
+    return _once(tenant_id, lambda: _api_answer(chat, tenant_id))
+
+
+def _api_answer(chat: ChatRequest, tenant_id: str) -> Response[str]:
     done = _complete(chat, tenant_id)
     now = wiring.clock()
     return reply(app, api_reply(done, request_id(app), now), headers=chat_headers(done, now))
@@ -46,6 +57,10 @@ def create_response() -> Response[str]:
     event = app.current_event
     tenant_id = caller(app).tenant(event.headers.get("x-tollgate-tenant"))
     asked = v1_responses(event.decoded_body, event.headers, default_model=wiring.settings().default_model)
+    return _once(tenant_id, lambda: _response_answer(asked, tenant_id))
+
+
+def _response_answer(asked: GovernedRequest, tenant_id: str) -> Response[str]:
     done = _complete(asked, tenant_id)
     if not asked.streams:
         return reply(app, done.answer.body, headers=_v1_headers(done))
@@ -56,12 +71,34 @@ def create_response() -> Response[str]:
 def create_embeddings() -> Response[str]:
     event = app.current_event
     tenant_id = caller(app).tenant(event.headers.get("x-tollgate-tenant"))
-    done = _complete(v1_embeddings(event.decoded_body, event.headers), tenant_id)
+    asked = v1_embeddings(event.decoded_body, event.headers)
+    return _once(tenant_id, lambda: _embeddings_answer(asked, tenant_id))
+
+
+def _embeddings_answer(asked: GovernedRequest, tenant_id: str) -> Response[str]:
+    done = _complete(asked, tenant_id)
     return reply(app, done.answer.body, headers=_v1_headers(done))
 
 
 def _v1_headers(done: ChatReply) -> dict[str, str]:
     return {**done.answer.headers, "x-request-id": request_id(app), **chat_headers(done, wiring.clock())}
+
+
+def _once(tenant_id: str, answer: Callable[[], Response[str]]) -> Response[str]:
+    """A request without Idempotency-Key reads and writes nothing for it."""
+    key = given_key(app)
+    if key is None:
+        return answer()
+    deadline = _deadline()
+    attempt = attempt_of(
+        app,
+        tenant_id,
+        key,
+        token=wiring.new_call_key(),
+        deadline=deadline,
+        expires_at=wiring.keys_forgotten_at(wiring.clock()),
+    )
+    return respond_once(app, attempt, answer, wiring.once_ports(), deadline=deadline)
 
 
 def _complete(chat: GovernedRequest, tenant_id: str) -> ChatReply:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from tollgate.adapters.openai_events import tier_of, usage_chunk
 from tollgate.adapters.openai_usage import usage_of
+from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.outcome import Answered, Declined, NotSent, Unclear, UpstreamResult
 
 T = TypeVar("T")
@@ -24,17 +25,30 @@ PASSED_HEADERS = ("x-request-id", "openai-processing-ms", "openai-version", "ret
 class OpenAiUpstream:
     """`api_key` is asked for at each call, so that a rotated key is taken up. The SDK is imported at the first call (0.5 s of CPU)."""
 
-    def __init__(self, base_url: str, api_key: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        api_key: Callable[[], str],
+        *,
+        headers: Callable[[CallLabels], Mapping[str, str]] = lambda _: {},
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+    ) -> None:
+        """`headers`: what else goes with a call, where `base_url` is a proxy's."""
         self._base_url = base_url
         self._api_key = api_key
+        self._headers = headers
+        self._connect_timeout_s = connect_timeout_s
         self._client: Any = None
 
-    def complete(self, request: Mapping[str, Any], *, path: str, timeout_s: float) -> UpstreamResult:
+    def complete(
+        self, request: Mapping[str, Any], *, path: str, labels: CallLabels, timeout_s: float
+    ) -> UpstreamResult:
         import openai
 
         ends = time.monotonic() + timeout_s
         try:
-            client = self._ready_client().with_options(timeout=_timeout(timeout_s))
+            timeout, headers = _timeout(timeout_s, self._connect_timeout_s), self._headers(labels)
+            client = self._ready_client().with_options(timeout=timeout, default_headers=headers)
             call = _call(client, path, request)
             return _read_stream(call, ends) if request.get("stream") else _read_body(call, ends)
         except openai.APIStatusError as error:
@@ -57,10 +71,10 @@ class OpenAiUpstream:
         return self._client.with_options(api_key=self._api_key())
 
 
-def _timeout(seconds: float) -> Any:
+def _timeout(seconds: float, connect_seconds: float) -> Any:
     import openai
 
-    return openai.Timeout(seconds, connect=min(CONNECT_TIMEOUT_S, seconds))
+    return openai.Timeout(seconds, connect=min(connect_seconds, seconds))
 
 
 def _call(client: Any, path: str, request: Mapping[str, Any]) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.call_span import CallFacts, span_of
 from tollgate.domain.downgrade import Menu, Offer, menu_of
 from tollgate.domain.errors import (
@@ -202,10 +203,11 @@ def _ask_upstream(
         return NotSent(message="No time was left to ask the upstream.", ours=True)
     price = taken.offer.price
     body = chat.sent(ports.prices.model_of(price.model), price, output_tokens=taken.offer.bound.output)
+    labels = CallLabels(tenant_id=taken.page.tenant_id, hold_id=str(taken.hold_id), attribution=chat.attribution)
+    ask = partial(ports.upstream.complete, body, path=chat.path, labels=labels)
     # A probe asks once: an upstream that is ill is spared.
     if ports.sleep is None or guarded.is_probe(price.model):
-        return ports.upstream.complete(body, path=chat.path, timeout_s=time_left.total_seconds())
-    ask = partial(ports.upstream.complete, body, path=chat.path)
+        return ask(timeout_s=time_left.total_seconds())
     return ask_with_retries(ask, until=until, clock=ports.clock, sleep=ports.sleep, jitter=ports.jitter)
 
 
