@@ -88,7 +88,9 @@ class ScriptedUpstream:
     meanwhile: Callable[[], None] | None = None
     asked: list[Mapping[str, Any]] = field(default_factory=list)
 
-    def complete(self, request: Mapping[str, Any], *, labels: CallLabels, timeout_s: float) -> UpstreamResult:
+    def complete(
+        self, request: Mapping[str, Any], *, path: str, labels: CallLabels, timeout_s: float
+    ) -> UpstreamResult:
         self.asked.append(request)
         if self.meanwhile is not None:
             self.meanwhile()

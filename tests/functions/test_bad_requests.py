@@ -14,7 +14,12 @@ from tollgate.edge.http import write_json
 
 ROUTES = Path(__file__).parents[2] / "functions" / "routes"
 BODIES = {
-    "create_chat_completion": [("POST", "/api/chat"), ("POST", "/v1/chat/completions")],
+    "create_chat_completion": [
+        ("POST", "/api/chat"),
+        ("POST", "/v1/chat/completions"),
+        ("POST", "/v1/embeddings"),
+        ("POST", "/v1/responses"),
+    ],
     "check_cost": [("POST", "/api/cost/check")],
     "record_cost": [("POST", "/api/cost/record")],
     "put_budget": [("PUT", "/api/cost/budget/acme")],

@@ -8,6 +8,10 @@ from tests.infra.template import ROOT, functions, handler, layers, resources, te
 ROUTES = {
     ("POST", "/api/chat"): "CreateChatCompletion",
     ("POST", "/v1/chat/completions"): "CreateChatCompletion",
+    ("POST", "/v1/responses"): "CreateChatCompletion",
+    ("POST", "/v1/embeddings"): "CreateChatCompletion",
+    ("GET", "/v1/models"): "ListModels",
+    ("GET", "/v1/models/{modelId}"): "ListModels",
     ("POST", "/api/cost/check"): "CheckCost",
     ("POST", "/api/cost/record"): "RecordCost",
     ("GET", "/api/cost/budget/{tenantId}"): "GetBudget",

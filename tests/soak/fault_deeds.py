@@ -97,7 +97,9 @@ class ScriptedUpstream:
     def __init__(self, number: int, chance: random.Random, journal: Journal) -> None:
         self._number, self._chance, self._journal = number, chance, journal
 
-    def complete(self, request: Mapping[str, Any], *, labels: CallLabels, timeout_s: float) -> UpstreamResult:
+    def complete(
+        self, request: Mapping[str, Any], *, path: str, labels: CallLabels, timeout_s: float
+    ) -> UpstreamResult:
         chance = self._chance
         words = len(request["messages"][0]["content"])
         kind = chance.choices(("answered", "declined", "unclear"), (80, 10, 10))[0]

@@ -21,7 +21,11 @@ from openai import OpenAI
 NANO = 10**9
 T = TypeVar("T")
 # Dollars for a million tokens, from OpenAI's pages, by hand: (input, cached input, output).
-PUBLISHED = {"gpt-4o": ("2.50", "1.25", "10"), "gpt-4o-mini": ("0.15", "0.075", "0.60")}
+PUBLISHED = {
+    "gpt-4o": ("2.50", "1.25", "10"),
+    "gpt-4o-mini": ("0.15", "0.075", "0.60"),
+    "text-embedding-3-small": ("0.02", "0.02", "0"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from tests.fakes.ledger_world import DEAR, a_tenant
-from tollgate.domain.chat import DEPTH_MAX, ChatRequest, bound_by_bytes, parse_chat
+from tollgate.domain.chat import ChatRequest, bound_by_bytes, parse_chat
 from tollgate.domain.chat_fields import MESSAGE_REFUSED, PARTS_REFUSED, REFUSED
 from tollgate.domain.errors import NotBounded, RequestInvalid
+from tollgate.domain.request_fields import DEPTH_MAX
 from tollgate.domain.span import Attribution
 
 CUSTOM = {

@@ -44,7 +44,7 @@ class Way:
         )
 
     def call(self) -> UpstreamResult:
-        return self.proxy.complete(REQUEST, labels=LABELS, timeout_s=30)
+        return self.proxy.complete(REQUEST, path="chat/completions", labels=LABELS, timeout_s=30)
 
 
 def test_a_proxy_that_answers_is_asked_each_time() -> None:
@@ -83,7 +83,9 @@ def test_after_a_failure_the_proxy_is_left_alone_for_a_minute_and_then_asked_aga
 
 
 class NoSecret(ScriptedUpstream):
-    def complete(self, request: Mapping[str, Any], *, labels: CallLabels, timeout_s: float) -> UpstreamResult:
+    def complete(
+        self, request: Mapping[str, Any], *, path: str, labels: CallLabels, timeout_s: float
+    ) -> UpstreamResult:
         raise EndpointConnectionError(endpoint_url="secretsmanager")
 
 
@@ -92,7 +94,7 @@ def test_a_secret_that_cannot_be_read_is_a_request_that_was_not_sent() -> None:
     counted: Counter[str] = Counter()
     proxy = HeliconeProxy(proxied=NoSecret(), direct=direct, count=lambda name: counted.update([name]))
 
-    assert proxy.complete(REQUEST, labels=LABELS, timeout_s=30) == DIRECTLY
+    assert proxy.complete(REQUEST, path="chat/completions", labels=LABELS, timeout_s=30) == DIRECTLY
     assert counted == {"HeliconeFailed": 1, "HeliconeBypassed": 1}
 
 
@@ -126,7 +128,9 @@ def test_a_proxy_that_never_greets_back_is_given_up_within_its_time_and_the_call
     openai: Server, deaf: int
 ) -> None:
     """TLS that is not answered. Without the limit this test would wait for all of the call's time."""
-    result = before(openai, f"https://127.0.0.1:{deaf}/v1").complete(REQUEST, labels=LABELS, timeout_s=200)
+    result = before(openai, f"https://127.0.0.1:{deaf}/v1").complete(
+        REQUEST, path="chat/completions", labels=LABELS, timeout_s=200
+    )
 
     assert isinstance(result, Answered)
     assert len(openai.received) == 1
@@ -136,7 +140,7 @@ def test_a_proxy_that_speaks_no_tls_has_seen_nothing(openai: Server) -> None:
     with serving(provider()) as plain:
         secured = plain.url.replace("http:", "https:")
         result = before(openai, f"{secured}/v1", connect_timeout_s=CONNECT_TIMEOUT_S).complete(
-            REQUEST, labels=LABELS, timeout_s=200
+            REQUEST, path="chat/completions", labels=LABELS, timeout_s=200
         )
 
         assert isinstance(result, Answered)
@@ -144,7 +148,9 @@ def test_a_proxy_that_speaks_no_tls_has_seen_nothing(openai: Server) -> None:
 
 
 def test_a_proxy_that_takes_the_call_and_says_nothing_may_have_sent_it_on(openai: Server, deaf: int) -> None:
-    result = before(openai, f"http://127.0.0.1:{deaf}/v1").complete(REQUEST, labels=LABELS, timeout_s=0.3)
+    result = before(openai, f"http://127.0.0.1:{deaf}/v1").complete(
+        REQUEST, path="chat/completions", labels=LABELS, timeout_s=0.3
+    )
 
     assert isinstance(result, Unclear)
     assert result.code == "proxy_timeout"

@@ -16,6 +16,7 @@ from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.outcome import Answered, Declined, NotSent, Unclear
 from tollgate.domain.span import Attribution
 
+CHAT = "chat/completions"
 LABELS = CallLabels(tenant_id="acme-hvac", hold_id="2026-11.23.Zk3vQ0a1xY_9", attribution=Attribution())
 REQUEST = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
 COMPLETION = {
@@ -29,10 +30,11 @@ LIMITS = {"x-ratelimit-remaining-requests": "99", "x-ratelimit-reset-tokens": "6
 
 @dataclass(slots=True)
 class Provider:
-    """`answer` writes what it likes; the headers of each request and the connections that were made are kept."""
+    """`answer` writes what it likes; the path, body and headers of each request and the connections that were made are kept."""
 
     answer: Callable[[BaseHTTPRequestHandler], None] = lambda handler: send(handler, 200, COMPLETION)
     headers: list[dict[str, str]] = field(default_factory=list)
+    asked: list[tuple[str, Any]] = field(default_factory=list)
     connections: set[tuple[str, int]] = field(default_factory=set)
     url: str = ""
 
@@ -56,7 +58,8 @@ def provider() -> Iterator[Provider]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
+            content = self.rfile.read(int(self.headers["content-length"]))
+            provider.asked.append((self.path, json.loads(content)))
             provider.headers.append({name.lower(): value for name, value in self.headers.items()})
             provider.connections.add(self.client_address)
             provider.answer(self)
@@ -82,7 +85,7 @@ def upstream(provider: Provider) -> Iterator[OpenAiUpstream]:
 
 def test_calls_share_one_connection(provider: Provider, upstream: OpenAiUpstream) -> None:
     for _ in range(3):
-        assert isinstance(upstream.complete(REQUEST, labels=LABELS, timeout_s=5), Answered)
+        assert isinstance(upstream.complete(REQUEST, path=CHAT, labels=LABELS, timeout_s=5), Answered)
 
     assert len(provider.headers) == 3
     assert len(provider.connections) == 1
@@ -91,7 +94,7 @@ def test_calls_share_one_connection(provider: Provider, upstream: OpenAiUpstream
 def test_only_our_own_key_goes_up_and_no_organization_project_or_helicone(
     provider: Provider, upstream: OpenAiUpstream
 ) -> None:
-    upstream.complete(REQUEST, labels=LABELS, timeout_s=5)
+    upstream.complete(REQUEST, path=CHAT, labels=LABELS, timeout_s=5)
 
     [sent] = provider.headers
     assert sent["authorization"] == "Bearer sk-ours"
@@ -101,7 +104,7 @@ def test_only_our_own_key_goes_up_and_no_organization_project_or_helicone(
 def test_the_answer_and_the_providers_rate_limits_come_through_untouched(
     provider: Provider, upstream: OpenAiUpstream
 ) -> None:
-    answered = upstream.complete(REQUEST, labels=LABELS, timeout_s=5)
+    answered = upstream.complete(REQUEST, path=CHAT, labels=LABELS, timeout_s=5)
 
     assert isinstance(answered, Answered)
     assert answered.body == COMPLETION
@@ -112,7 +115,7 @@ def test_a_refusal_keeps_the_providers_headers_too(provider: Provider, upstream:
     error = {"error": {"message": "Slow down", "code": "slow_down"}}
     provider.answer = lambda handler: send(handler, 429, error, **{"retry-after": "7"})
 
-    declined = upstream.complete(REQUEST, labels=LABELS, timeout_s=5)
+    declined = upstream.complete(REQUEST, path=CHAT, labels=LABELS, timeout_s=5)
 
     assert isinstance(declined, Declined)
     assert (declined.code, declined.headers["retry-after"]) == ("slow_down", "7")
@@ -126,7 +129,7 @@ def test_where_nobody_listens_nothing_was_sent() -> None:
         port = unused.getsockname()[1]
     upstream = OpenAiUpstream(f"http://127.0.0.1:{port}/v1", lambda: "sk-ours")
 
-    assert isinstance(upstream.complete(REQUEST, labels=LABELS, timeout_s=5), NotSent)
+    assert isinstance(upstream.complete(REQUEST, path=CHAT, labels=LABELS, timeout_s=5), NotSent)
     upstream.close()
 
 
@@ -150,9 +153,79 @@ def test_an_answer_that_drips_is_cut_when_the_time_is_up(
     provider.answer = drip
     began = time.monotonic()
 
-    result = upstream.complete(REQUEST | {"stream": stream}, labels=LABELS, timeout_s=0.5)
+    result = upstream.complete(REQUEST | {"stream": stream}, path=CHAT, labels=LABELS, timeout_s=0.5)
 
     stopped.set()
     assert isinstance(result, Unclear)
     assert result.code == "timeout"
     assert time.monotonic() - began < 60, "it would have gone on for ever"
+
+
+@pytest.mark.parametrize(
+    ("path", "request_body"),
+    [
+        (CHAT, REQUEST | {"frobnicate": 1}),
+        ("responses", {"model": "gpt-4o", "input": "x", "store": False, "frobnicate": 1}),
+        ("embeddings", {"model": "m", "input": [[1, 2]], "encoding_format": "float", "frobnicate": 1}),
+    ],
+)
+def test_each_route_gets_its_body_as_it_is(
+    provider: Provider, upstream: OpenAiUpstream, path: str, request_body: dict[str, Any]
+) -> None:
+    assert isinstance(upstream.complete(request_body, path=path, labels=LABELS, timeout_s=5), Answered)
+
+    assert provider.asked == [(f"/v1/{path}", request_body)]
+
+
+RESPONSE = {"id": "resp_1", "service_tier": "default", "usage": {"input_tokens": 7, "output_tokens": 5}}
+
+
+def stream_of(provider: Provider, *events: dict[str, Any]) -> None:
+    def send_events(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("content-type", "text/event-stream")
+        handler.send_header("connection", "close")
+        handler.end_headers()
+        for event in events:
+            handler.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+
+    provider.answer = send_events
+
+
+@pytest.mark.parametrize("last", ["response.completed", "response.incomplete", "response.failed"])
+def test_the_last_event_of_a_response_says_what_it_cost(
+    provider: Provider, upstream: OpenAiUpstream, last: str
+) -> None:
+    events = [
+        {"type": "response.created", "response": RESPONSE | {"usage": None}},
+        {"type": "response.output_text.delta", "delta": "Hi"},
+        {"type": last, "response": RESPONSE},
+    ]
+    stream_of(provider, *events)
+
+    answered = upstream.complete({"stream": True}, path="responses", labels=LABELS, timeout_s=5)
+
+    assert isinstance(answered, Answered)
+    assert (answered.usage.uncached, answered.usage.output, answered.tier) == (7, 5, "default")
+    assert answered.upstream_id == "resp_1"
+    assert answered.body["chunks"] == events
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        {"type": "response.failed", "response": RESPONSE | {"usage": None}},
+        {"type": "error", "message": "The server had an error."},
+        {"type": "response.output_text.delta", "delta": " there"},
+    ],
+    ids=["failed", "error", "cut"],
+)
+def test_a_response_that_does_not_say_what_it_cost_may_have_been_billed(
+    provider: Provider, upstream: OpenAiUpstream, last: dict[str, Any]
+) -> None:
+    stream_of(provider, {"type": "response.created", "response": RESPONSE | {"usage": None}}, last)
+
+    result = upstream.complete({"stream": True}, path="responses", labels=LABELS, timeout_s=5)
+
+    assert isinstance(result, Unclear)
+    assert result.code == "stream_without_usage"

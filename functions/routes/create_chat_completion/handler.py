@@ -1,4 +1,7 @@
-"""POST /v1/chat/completions and POST /api/chat"""
+"""POST /v1/chat/completions, POST /api/chat, POST /v1/responses and POST /v1/embeddings
+
+Every governed call is made here: a warm environment has its SDK, its connection, its breakers and its refusal memory for all of them.
+"""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -9,11 +12,14 @@ from aws_lambda_powertools.event_handler.openapi.params import Body as FromBody
 
 from tollgate import wiring
 from tollgate.domain.chat import ChatRequest
+from tollgate.domain.governed_request import GovernedRequest
 from tollgate.edge.http import caller, entry, reply, request_id, rest_app, settings_for
 from tollgate.edge.idempotency_wire import attempt_of, given_key, respond_once
 from tollgate.edge.openai_wire import ChatAsked, api_chat, api_reply, chat_headers, stream_text, v1_chat
+from tollgate.edge.v1_wire import events_text, v1_embeddings, v1_responses
 from tollgate.usecases.complete_chat import ChatReply, complete_chat
 
+EVENT_STREAM = "text/event-stream; charset=utf-8"
 app = rest_app()
 
 
@@ -27,10 +33,10 @@ def create_chat_completion() -> Response[str]:
 
 def _v1_answer(chat: ChatRequest, tenant_id: str) -> Response[str]:
     done = _complete(chat, tenant_id)
-    headers = {**done.answer.headers, "x-request-id": request_id(app), **chat_headers(done, wiring.clock())}
+    headers = _v1_headers(done)
     if not chat.streams:
         return reply(app, done.answer.body, headers=headers)
-    return Response(200, "text/event-stream; charset=utf-8", stream_text(done, shows_usage=chat.shows_usage), headers)
+    return Response(200, EVENT_STREAM, stream_text(done, shows_usage=chat.shows_usage), headers)
 
 
 @app.post("/api/chat")
@@ -44,6 +50,38 @@ def _api_answer(chat: ChatRequest, tenant_id: str) -> Response[str]:
     done = _complete(chat, tenant_id)
     now = wiring.clock()
     return reply(app, api_reply(done, request_id(app), now), headers=chat_headers(done, now))
+
+
+@app.post("/v1/responses")
+def create_response() -> Response[str]:
+    event = app.current_event
+    tenant_id = caller(app).tenant(event.headers.get("x-tollgate-tenant"))
+    asked = v1_responses(event.decoded_body, event.headers, default_model=wiring.settings().default_model)
+    return _once(tenant_id, lambda: _response_answer(asked, tenant_id))
+
+
+def _response_answer(asked: GovernedRequest, tenant_id: str) -> Response[str]:
+    done = _complete(asked, tenant_id)
+    if not asked.streams:
+        return reply(app, done.answer.body, headers=_v1_headers(done))
+    return Response(200, EVENT_STREAM, events_text(done), _v1_headers(done))
+
+
+@app.post("/v1/embeddings")
+def create_embeddings() -> Response[str]:
+    event = app.current_event
+    tenant_id = caller(app).tenant(event.headers.get("x-tollgate-tenant"))
+    asked = v1_embeddings(event.decoded_body, event.headers)
+    return _once(tenant_id, lambda: _embeddings_answer(asked, tenant_id))
+
+
+def _embeddings_answer(asked: GovernedRequest, tenant_id: str) -> Response[str]:
+    done = _complete(asked, tenant_id)
+    return reply(app, done.answer.body, headers=_v1_headers(done))
+
+
+def _v1_headers(done: ChatReply) -> dict[str, str]:
+    return {**done.answer.headers, "x-request-id": request_id(app), **chat_headers(done, wiring.clock())}
 
 
 def _once(tenant_id: str, answer: Callable[[], Response[str]]) -> Response[str]:
@@ -63,7 +101,7 @@ def _once(tenant_id: str, answer: Callable[[], Response[str]]) -> Response[str]:
     return respond_once(app, attempt, answer, wiring.once_ports(), deadline=deadline)
 
 
-def _complete(chat: ChatRequest, tenant_id: str) -> ChatReply:
+def _complete(chat: GovernedRequest, tenant_id: str) -> ChatReply:
     settings = settings_for(app, tenant_id, wiring.known_settings())
     done = complete_chat(chat, settings, wiring.chat_ports(), request_id=request_id(app), deadline=_deadline())
     wiring.known_settings().saw(done.taken.settings)

@@ -155,6 +155,9 @@ class PriceBook(Protocol):
     def model_of(self, model: str) -> Model:
         """What it is and can do. Raises ModelNotPriced."""
 
+    def models(self, at: datetime) -> Sequence[str]:
+        """The names of those that are served at that time."""
+
     def in_place_of(self, model: str, at: datetime) -> str | None:
         """The model itself while it is served, then what replaces it; None where nothing does."""
 
@@ -178,8 +181,11 @@ class TokenCounter(Protocol):
 
 
 class Upstream(Protocol):
-    def complete(self, request: Mapping[str, Any], *, labels: CallLabels, timeout_s: float) -> UpstreamResult:
-        """One chat completion, never tried twice where it may have been billed. Raises nothing: failures are results."""
+    def complete(
+        self, request: Mapping[str, Any], *, path: str, labels: CallLabels, timeout_s: float
+    ) -> UpstreamResult:
+        """One call of the provider's route `path`, never tried twice where it may have been billed. Raises nothing: failures are
+        results."""
 
 
 # ---- spans ----------------------------------------------------------------------------------------------------------

@@ -41,18 +41,20 @@ class HeliconeProxy:
         self._clock = clock
         self._avoided_until: float | None = None
 
-    def complete(self, request: Mapping[str, Any], *, labels: CallLabels, timeout_s: float) -> UpstreamResult:
+    def complete(
+        self, request: Mapping[str, Any], *, path: str, labels: CallLabels, timeout_s: float
+    ) -> UpstreamResult:
         began = self._clock()
         if self._avoided_until is None or began >= self._avoided_until:
-            result = self._by_proxy(request, labels, timeout_s)
+            result = self._by_proxy(request, path, labels, timeout_s)
             if not isinstance(result, NotSent):
                 return result
         self._count("HeliconeBypassed")
-        return self._direct.complete(request, labels=labels, timeout_s=self._rest(began, timeout_s))
+        return self._direct.complete(request, path=path, labels=labels, timeout_s=self._rest(began, timeout_s))
 
-    def _by_proxy(self, request: Mapping[str, Any], labels: CallLabels, timeout_s: float) -> UpstreamResult:
+    def _by_proxy(self, request: Mapping[str, Any], path: str, labels: CallLabels, timeout_s: float) -> UpstreamResult:
         try:
-            result = _own_word(self._proxied.complete(request, labels=labels, timeout_s=timeout_s))
+            result = _own_word(self._proxied.complete(request, path=path, labels=labels, timeout_s=timeout_s))
         except (BotoCoreError, ClientError) as error:
             # Helicone's key cannot be read, which happens before anything is sent.
             result = NotSent(message=type(error).__name__)

@@ -3,14 +3,22 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any, TypeVar
 
+from tollgate.adapters.openai_events import tier_of, usage_chunk
 from tollgate.adapters.openai_usage import usage_of
 from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.outcome import Answered, Declined, NotSent, Unclear, UpstreamResult
 
 T = TypeVar("T")
 CONNECT_TIMEOUT_S = 5.0
+# Each route of the provider's: the SDK's resource, which it imports at its first use, and what its `create` must be given.
+ROUTES = {
+    "chat/completions": (attrgetter("chat.completions"), ("model", "messages")),
+    "responses": (attrgetter("responses"), ()),
+    "embeddings": (attrgetter("embeddings"), ("model", "input")),
+}
 PASSED_HEADERS = ("x-request-id", "openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
 
 
@@ -32,16 +40,17 @@ class OpenAiUpstream:
         self._connect_timeout_s = connect_timeout_s
         self._client: Any = None
 
-    def complete(self, request: Mapping[str, Any], *, labels: CallLabels, timeout_s: float) -> UpstreamResult:
+    def complete(
+        self, request: Mapping[str, Any], *, path: str, labels: CallLabels, timeout_s: float
+    ) -> UpstreamResult:
         import openai
 
         ends = time.monotonic() + timeout_s
         try:
             timeout, headers = _timeout(timeout_s, self._connect_timeout_s), self._headers(labels)
             client = self._ready_client().with_options(timeout=timeout, default_headers=headers)
-            if request.get("stream"):
-                return _read_stream(client, request, ends)
-            return _read_body(client, request, ends)
+            call = _call(client, path, request)
+            return _read_stream(call, ends) if request.get("stream") else _read_body(call, ends)
         except openai.APIStatusError as error:
             return _declined(error)
         except openai.APIConnectionError as error:
@@ -68,18 +77,20 @@ def _timeout(seconds: float, connect_seconds: float) -> Any:
     return openai.Timeout(seconds, connect=min(connect_seconds, seconds))
 
 
-def _arguments(request: Mapping[str, Any]) -> dict[str, Any]:
+def _call(client: Any, path: str, request: Mapping[str, Any]) -> Any:
     """Everything goes in `extra_body`: the SDK's own parameters would drop or refuse what it does not know."""
-    rest = {name: value for name, value in request.items() if name not in ("model", "messages")}
-    return {"model": request["model"], "messages": request["messages"], "extra_body": rest}
+    resource, required = ROUTES[path]
+    named = {name: request[name] for name in required}
+    rest = {name: value for name, value in request.items() if name not in named}
+    return resource(client).with_streaming_response.create(**named, extra_body=rest)
 
 
-def _read_body(client: Any, request: Mapping[str, Any], ends: float) -> UpstreamResult:
+def _read_body(call: Any, ends: float) -> UpstreamResult:
     """Piece by piece: the SDK's time limit is that of each read, and a body that drips would outlive the function."""
     import httpx2
 
     try:
-        with client.chat.completions.with_streaming_response.create(**_arguments(request)) as answer:
+        with call as answer:
             content = b"".join(_in_time(answer.iter_bytes(), ends))
             return _answered(content, answer.headers)
     except TimeoutError:
@@ -115,14 +126,14 @@ def _answered(content: bytes, headers: Mapping[str, str]) -> UpstreamResult:
     )
 
 
-def _read_stream(client: Any, request: Mapping[str, Any], ends: float) -> UpstreamResult:
+def _read_stream(call: Any, ends: float) -> UpstreamResult:
     """Reads a stream to its end, whoever listens: only its last chunk says what it cost."""
     import httpx2
     import openai
 
     chunks: list[dict[str, Any]] = []
     try:
-        with client.chat.completions.with_streaming_response.create(**_arguments(request)) as answer:
+        with call as answer:
             headers = dict(answer.headers)
             chunks.extend(json.loads(line[5:]) for line in _in_time(answer.iter_lines(), ends) if _has_chunk(line))
     except TimeoutError:
@@ -141,18 +152,17 @@ def _has_chunk(line: str) -> bool:
 
 
 def _streamed(chunks: list[dict[str, Any]], headers: Mapping[str, str]) -> UpstreamResult:
-    last = next((chunk for chunk in reversed(chunks) if chunk.get("usage")), None)
+    last = usage_chunk(chunks)
     if last is None:
         return Unclear(message="The provider's stream ended without its usage.", code="stream_without_usage")
     try:
         usage = usage_of(last["usage"])
     except (ValueError, KeyError, TypeError):
         return Unclear(message="The provider's usage could not be read.", code="unreadable_answer")
-    tier = next((chunk["service_tier"] for chunk in reversed(chunks) if chunk.get("service_tier")), "default")
     return Answered(
         body={"chunks": chunks},
         usage=usage,
-        tier=tier,
+        tier=tier_of(chunks),
         upstream_id=headers.get("x-request-id") or last.get("id"),
         headers=_passed(headers),
     )

@@ -3,19 +3,21 @@
 Sources of the overheads and traps: OpenAI's cookbook "How to count tokens with tiktoken" and its reference of Chat Completions.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from tollgate.domain.chat_fields import FIELDS, REFUSED, TOOLS, Bounded
 from tollgate.domain.chat_parts import check_messages, images_in, with_details, without_images
 from tollgate.domain.errors import NotBounded, RequestInvalid
+from tollgate.domain.governed_request import ROUTES
 from tollgate.domain.image import Image
 from tollgate.domain.image_tokens import image_tokens
+from tollgate.domain.loop import fingerprint_of
 from tollgate.domain.model import Capability, Kind, Model
 from tollgate.domain.price import STANDARD_TIER, Bound, Price
-from tollgate.domain.rewriting import rewritten
+from tollgate.domain.request_fields import check_depth, check_fields, check_unicode, fields_in, flag, strings_in, whole
+from tollgate.domain.rewriting import can_serve, rewritten
 from tollgate.domain.span import Attribution
 from tollgate.domain.tenant import TenantSettings
 
@@ -25,8 +27,7 @@ TOKENS_PER_REPLY = 8
 TOKENS_PER_TOOL = 32
 TOKENS_PER_PROPERTY = 16
 CHOICES_MAX = 16
-# No tool or schema needs more; what is deeper costs our own time, and is refused before anything walks it.
-DEPTH_MAX = 64
+FORMAT_NAMES = frozenset({"role", "content", "type"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +57,43 @@ class ChatRequest:
     def input_bytes(self) -> int:
         return sum(len(text.encode()) for text in self.texts)
 
+    # GovernedRequest
+
+    @property
+    def path(self) -> str:
+        return ROUTES[Kind.CHAT]
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        return frozenset({Kind.CHAT})
+
+    @property
+    def fingerprint(self) -> str | None:
+        return fingerprint_of(self.body)
+
+    def check(self, model: Model, /) -> None:
+        check_model(self, model)
+
+    def can_be_served_by(self, model: Model, /) -> bool:
+        return can_serve(self.body, model, has_images=bool(self.images))
+
+    def input_tokens(self, text_tokens: int | None, model: str, /) -> int:
+        return input_tokens(self, self.input_bytes if text_tokens is None else text_tokens, model)
+
+    def by_bytes(self, settings: TenantSettings, price: Price, /) -> Bound:
+        return bound_by_bytes(self, settings, price)
+
+    def by_count(self, text_tokens: int, settings: TenantSettings, price: Price, /) -> Bound:
+        return bound_by_count(self, text_tokens, settings, price)
+
+    def sent(self, model: Model, price: Price, /, *, output_tokens: int) -> dict[str, Any]:
+        return upstream_body(self, price, model, output_tokens=output_tokens)
+
 
 def parse_chat(body: Mapping[str, Any], attribution: Attribution, *, default_model: str) -> ChatRequest:
     """A Chat Completions body. Raises RequestInvalid and NotBounded, which name the field."""
-    _check_depth(body)
-    _check_unicode(body)
+    check_depth(body)
+    check_unicode(body)
     _check_fields(body)
     _check_tools(body)
     messages = check_messages(body.get("messages"))
@@ -73,36 +106,16 @@ def parse_chat(body: Mapping[str, Any], attribution: Attribution, *, default_mod
         texts=_billed_texts(body),
         overhead_tokens=_overhead(body, len(messages)),
         output_asked=_output_asked(body),
-        choices=_whole("n", body.get("n"), most=CHOICES_MAX) or 1,
-        streams=_flag("stream", body.get("stream")),
+        choices=whole("n", body.get("n"), most=CHOICES_MAX) or 1,
+        streams=flag("stream", body.get("stream")),
         shows_usage=_shows_usage(body),
         attribution=attribution,
         images=images_in(messages),
     )
 
 
-def _check_depth(body: Mapping[str, Any]) -> None:
-    """Level by level, so that no depth is too deep for us."""
-    level: list[Any] = [body]
-    for _ in range(DEPTH_MAX):
-        level = [inner for value in level for inner in _inside(value) if isinstance(inner, dict | list)]
-        if not level:
-            return
-    raise RequestInvalid(f"The body is nested more than {DEPTH_MAX} levels deep; send it flatter.")
-
-
-def _inside(value: Any) -> Iterator[Any]:
-    yield from value.values() if isinstance(value, Mapping) else value
-
-
 def _check_fields(body: Mapping[str, Any]) -> None:
-    for name in body:
-        if name in REFUSED and body[name] is not None:
-            raise NotBounded(f"{name}: {REFUSED[name]}", param=name)
-        if name not in FIELDS and name not in REFUSED:
-            raise NotBounded(
-                f"The field {name[:80]!r} is not known, so its cost cannot be bounded; leave it out.", param=name[:80]
-            )
+    check_fields(body, FIELDS, REFUSED)
     if body.get("service_tier") not in (None, "auto", STANDARD_TIER):
         raise NotBounded(
             "service_tier: this tenant is served at the 'default' tier; leave it out.", param="service_tier"
@@ -130,40 +143,12 @@ def _check_tools(body: Mapping[str, Any]) -> None:
 def _billed_texts(body: Mapping[str, Any]) -> tuple[str, ...]:
     sent = {**body, "messages": without_images(body["messages"])}
     billed = [sent[name] for name, how in FIELDS.items() if how is Bounded.BY_BYTES and sent.get(name) is not None]
-    return tuple(chain.from_iterable(map(_strings, billed)))
-
-
-def _check_unicode(body: Mapping[str, Any]) -> None:
-    """Of all that is sent on, billed or not: what cannot be encoded would break after the hold."""
-    try:
-        for text in _strings(dict(body)):
-            text.encode()
-    except UnicodeEncodeError as error:
-        raise RequestInvalid("The text is not valid unicode (a lone surrogate); send it as valid UTF-8.") from error
-
-
-def _strings(value: Any) -> Iterator[str]:
-    """Every string in a JSON value, names of fields and the digits of numbers included: schemas are billed with their names."""
-    match value:
-        case str():
-            yield value
-        case dict():
-            for name, inner in value.items():
-                if name not in ("role", "content", "type"):
-                    yield name
-                yield from _strings(inner)
-        case list():
-            for inner in value:
-                yield from _strings(inner)
-        case bool() | None:
-            yield "false"
-        case _:
-            yield str(value)
+    return tuple(text for value in billed for text in strings_in(value, unbilled=FORMAT_NAMES))
 
 
 def _overhead(body: Mapping[str, Any], messages: int) -> int:
     tools = [*(body.get("tools") or []), *(body.get("functions") or [])]
-    properties = sum(_fields_in(tool) for tool in tools) + _fields_in(body.get("response_format"))
+    properties = sum(fields_in(tool) for tool in tools) + fields_in(body.get("response_format"))
     return (
         messages * TOKENS_PER_MESSAGE
         + TOKENS_PER_REPLY
@@ -172,34 +157,10 @@ def _overhead(body: Mapping[str, Any], messages: int) -> int:
     )
 
 
-def _fields_in(value: Any) -> int:
-    match value:
-        case dict():
-            return len(value) + sum(_fields_in(inner) for inner in value.values())
-        case list():
-            return len(value) + sum(_fields_in(inner) for inner in value)
-        case _:
-            return 0
-
-
 def _output_asked(body: Mapping[str, Any]) -> int | None:
-    asked = [_whole(name, body.get(name)) for name in ("max_completion_tokens", "max_tokens")]
+    asked = [whole(name, body.get(name)) for name in ("max_completion_tokens", "max_tokens")]
     named = [tokens for tokens in asked if tokens is not None]
     return min(named) if named else None
-
-
-def _whole(name: str, value: Any, *, most: int = 10**7) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise RequestInvalid(f"{name} must be a whole number from 1 to {most}.", param=name)
-    return value
-
-
-def _flag(name: str, value: Any) -> bool:
-    if value is not None and not isinstance(value, bool):
-        raise RequestInvalid(f"{name} must be true or false.", param=name)
-    return bool(value)
 
 
 def _shows_usage(body: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ TollgateError
 ├── RaiseNotFound           an admin ends a raise that does not run
 ├── HoldNotFound            an admin closes a hold that is not open
 ├── MonthNotFound           a month that has no page, or none any more
+├── ModelNotFound           a model that is not priced, not served any more, or not allowed to the tenant
 ├── VersionStale            `If-Match` names an older version of the settings
 ├── BudgetRefused           the page refuses the hold: reason, window, what would help
 ├── RecordDiffers           the same record id with other content
@@ -72,6 +73,12 @@ class ModelGone(ModelNotPriced):
         instead = f"ask for its replacement, {replacement}" if replacement else "ask for a model of GET /v1/models"
         self.args = (f"The model {model[:80]!r} was shut down on {since.isoformat()}: {instead}.",)
         self.replacement = replacement
+
+
+class ModelNotFound(TollgateError):
+    def __init__(self, model: str) -> None:
+        super().__init__(f"The model {model[:80]!r} does not exist or you do not have access to it.")
+        self.param = "model"
 
 
 class KeyUnknown(TollgateError):

@@ -28,10 +28,8 @@ class LoopRules:
     longest: timedelta = timedelta(minutes=15)
 
 
-def fingerprint_of(body: Mapping[str, Any]) -> str | None:
-    """What makes two requests the same; None for what has no messages: to embed a text again is an indexer's way of life, and cheap."""
-    if "messages" not in body:
-        return None
+def fingerprint_of(body: Mapping[str, Any]) -> str:
+    """What makes two requests the same."""
     kept = {name: value for name, value in body.items() if name not in VOLATILE}
     return hashlib.sha256(json.dumps(kept, default=str).encode()).hexdigest()[:16]
 

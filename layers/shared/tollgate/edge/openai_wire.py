@@ -69,7 +69,7 @@ def v1_chat(text: str | None, headers: Mapping[str, str], *, default_model: str)
         raise RequestInvalid("The body is not valid JSON.") from error
     if not isinstance(body, dict):
         raise RequestInvalid("The body must be a JSON object.")
-    chat = parse_chat(body, attribution_of(_labels(body.get("metadata")), headers), default_model=default_model)
+    chat = parse_chat(body, attribution_of(labels_of(body.get("metadata")), headers), default_model=default_model)
     return replace(chat, only_as_asked=only_as_asked(headers))
 
 
@@ -82,7 +82,7 @@ def only_as_asked(headers: Mapping[str, str]) -> bool:
     return said == "never"
 
 
-def _labels(metadata: Any) -> Labels:
+def labels_of(metadata: Any) -> Labels:
     """OpenAI's metadata is the caller's own; only our five names in it are ours."""
     if metadata is None:
         return Labels()
@@ -114,7 +114,10 @@ def check_menu(
         "response_format": asked.response_format,
     }
     chat = parse_chat(body, attribution, default_model=asked.model)
-    chat = replace(chat, tokens_given=asked.input_tokens, is_ours_to_send=False)
+    chat = replace(chat, is_ours_to_send=False)
+    if asked.input_tokens is not None:
+        # What the agent counted itself needs no tokenizer.
+        chat = replace(chat, tokens_given=asked.input_tokens, texts=())
     return chat_menu(chat, settings, prices, counter, at=at)
 
 
@@ -128,8 +131,9 @@ def chat_headers(reply: ChatReply, now: datetime) -> dict[str, str]:
         "x-tollgate-hold-id": str(taken.hold_id),
         "x-tollgate-model-requested": reply.requested_model,
         "x-tollgate-model-served": taken.offer.price.model,
-        "x-tollgate-max-output-tokens": str(reply.output_tokens),
     }
+    if reply.output_tokens:
+        headers["x-tollgate-max-output-tokens"] = str(reply.output_tokens)
     if reply.downgraded:
         headers["x-tollgate-downgrade-reason"] = taken.offer.downgrade_reason or ""
     if taken.offer.fit_reason is not None:

@@ -31,6 +31,7 @@ PROBLEMS: dict[type[errors.TollgateError], Problem] = {
     errors.RaiseNotFound: Problem(404, "raise_not_found"),
     errors.HoldNotFound: Problem(404, "hold_not_found"),
     errors.MonthNotFound: Problem(404, "month_not_found"),
+    errors.ModelNotFound: Problem(404, "model_not_found"),
     errors.BreakerNotFound: Problem(404, "breaker_not_found"),
     errors.RecordDiffers: Problem(409, "record_conflict"),
     errors.HoldNotYours: Problem(409, "record_conflict"),

@@ -1,4 +1,4 @@
-"""The governed call: hold the worst case, ask the upstream, settle the true cost."""
+"""The governed call, by whichever route it came: hold the worst case, ask the upstream, settle the true cost."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -8,15 +8,6 @@ from functools import cache, partial
 
 from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.call_span import CallFacts, span_of
-from tollgate.domain.chat import (
-    ChatRequest,
-    bound_by_bytes,
-    bound_by_count,
-    check_model,
-    input_tokens,
-    output_limit,
-    upstream_body,
-)
 from tollgate.domain.downgrade import Menu, Offer, menu_of
 from tollgate.domain.errors import (
     BreakerOpen,
@@ -28,12 +19,11 @@ from tollgate.domain.errors import (
     UpstreamRejected,
     UpstreamUnknown,
 )
-from tollgate.domain.loop import fingerprint_of
-from tollgate.domain.model import Kind, Model
+from tollgate.domain.governed_request import GovernedRequest
+from tollgate.domain.model import Model
 from tollgate.domain.outcome import Answered, Declined, NotSent, Settlement, Unclear, UpstreamResult, settlement_of
 from tollgate.domain.page import HoldKind, Page
 from tollgate.domain.price import Bound, Price
-from tollgate.domain.rewriting import can_serve
 from tollgate.domain.tenant import FitOrder, TenantSettings
 from tollgate.domain.tokenizer import O200K
 from tollgate.domain.window import window_at
@@ -86,7 +76,7 @@ class ChatReply:
 
 
 def complete_chat(
-    chat: ChatRequest, settings: TenantSettings, ports: ChatPorts, *, request_id: str, deadline: datetime
+    chat: GovernedRequest, settings: TenantSettings, ports: ChatPorts, *, request_id: str, deadline: datetime
 ) -> ChatReply:
     """Raises BudgetRefused, LedgerUnavailable, ModelNotPriced, RequestInvalid, UpstreamRejected, UpstreamFailed, UpstreamUnknown,
     BreakerOpen, LoopRefused. `deadline`: when the function's time ends (UTC)."""
@@ -126,18 +116,18 @@ def complete_chat(
     )
 
 
-def _call(chat: ChatRequest, settings: TenantSettings, key: str, deadline: datetime) -> Call:
+def _call(chat: GovernedRequest, settings: TenantSettings, key: str, deadline: datetime) -> Call:
     return Call(
         tenant_id=settings.tenant_id,
         agent=chat.attribution.agent,
-        fingerprint=fingerprint_of(chat.body),
+        fingerprint=chat.fingerprint,
         key=key,
         until=deadline,
     )
 
 
 def _hold(
-    chat: ChatRequest,
+    chat: GovernedRequest,
     menu: Menu,
     settings: TenantSettings,
     ports: ChatPorts,
@@ -166,19 +156,18 @@ def _hold(
 
 
 def chat_menu(
-    chat: ChatRequest, settings: TenantSettings, prices: PriceBook, counter: TokenCounter, *, at: datetime
+    chat: GovernedRequest, settings: TenantSettings, prices: PriceBook, counter: TokenCounter, *, at: datetime
 ) -> Menu:
     """The ways to hold this call. Raises ModelNotPriced, RequestInvalid, NotBounded."""
     if not settings.allows(chat.model):
         raise RequestInvalid(f"This tenant may not use the model {chat.model[:80]!r}.", param="model")
     price, model = prices.price_of(chat.model, at), prices.model_of(chat.model)
-    check_model(chat, model)
-    # What the agent counted itself needs no tokenizer.
-    counted = cache(lambda: counter.count(chat.texts) if chat.tokens_given is None else 0)
-    asked = Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
+    chat.check(model)
+    counted = cache(lambda: counter.count(chat.texts) if chat.texts else 0)
+    asked = Offer(price=price, bound=chat.by_bytes(settings, price), under_soft_cap=False)
     return menu_of(
         asked,
-        list(_cheaper(chat, settings, prices, counted, model, at)),
+        list(_cheaper(chat, settings, prices, counted, at)),
         partial(_count, chat, settings, prices, counted),
         output_floor=settings.output_tokens_min,
         smaller_first=settings.fit_order is FitOrder.SMALLER_FIRST,
@@ -187,62 +176,52 @@ def chat_menu(
 
 
 def _cheaper(
-    chat: ChatRequest,
-    settings: TenantSettings,
-    prices: PriceBook,
-    counted: Callable[[], int],
-    asked: Model,
-    at: datetime,
+    chat: GovernedRequest, settings: TenantSettings, prices: PriceBook, counted: Callable[[], int], at: datetime
 ) -> Iterator[Offer]:
-    """Only models that can serve this very request; none for a model whose calls are no chats."""
-    if asked.kind is Kind.EMBEDDING:
-        return
+    """Only models that can serve this very request."""
     for named in settings.cheaper_than(chat.model):
         name = prices.in_place_of(named, at)
         if name is None or name == chat.model or not settings.allows(name):
             continue
         with suppress(ModelNotPriced, NotBounded):
             price, model = prices.price_of(name, at), prices.model_of(name)
-            if can_serve(chat.body, model, has_images=bool(chat.images)) and _has_room(
-                chat, settings, price, model, counted
-            ):
-                yield Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
+            if chat.can_be_served_by(model) and _has_room(chat, settings, price, model, counted):
+                yield Offer(price=price, bound=chat.by_bytes(settings, price), under_soft_cap=False)
 
 
 def _has_room(
-    chat: ChatRequest, settings: TenantSettings, price: Price, model: Model, counted: Callable[[], int]
+    chat: GovernedRequest, settings: TenantSettings, price: Price, model: Model, counted: Callable[[], int]
 ) -> bool:
     """Whether input and output fit the model together: of some models the context is one window. Counts only where bytes do not fit."""
-    room = model.input_max - output_limit(chat, settings, price)
-    if input_tokens(chat, chat.input_bytes, model.name) <= room:
+    room = model.input_max - chat.by_bytes(settings, price).output
+    if chat.input_tokens(None, model.name) <= room:
         return True
-    return model.tokenizer == O200K and input_tokens(chat, counted(), model.name) <= room
+    return model.tokenizer == O200K and chat.input_tokens(counted(), model.name) <= room
 
 
 def _count(
-    chat: ChatRequest, settings: TenantSettings, prices: PriceBook, counted: Callable[[], int], offer: Offer
+    chat: GovernedRequest, settings: TenantSettings, prices: PriceBook, counted: Callable[[], int], offer: Offer
 ) -> Bound:
     """By bytes where the model's own tokenizer is not the one that counts."""
     if prices.model_of(offer.price.model).tokenizer != O200K:
-        return bound_by_bytes(chat, settings, offer.price)
-    return bound_by_count(chat, counted(), settings, offer.price)
+        return chat.by_bytes(settings, offer.price)
+    return chat.by_count(counted(), settings, offer.price)
 
 
 def _ask_upstream(
-    chat: ChatRequest, taken: Taken, guarded: GuardedCall, ports: ChatPorts, *, until: datetime
+    chat: GovernedRequest, taken: Taken, guarded: GuardedCall, ports: ChatPorts, *, until: datetime
 ) -> UpstreamResult:
     time_left = until - ports.clock()
     if time_left <= timedelta(0):
         return NotSent(message="No time was left to ask the upstream.", ours=True)
-    model = ports.prices.model_of(taken.offer.price.model)
-    body = upstream_body(chat, taken.offer.price, model, output_tokens=taken.offer.bound.output)
+    price = taken.offer.price
+    body = chat.sent(ports.prices.model_of(price.model), price, output_tokens=taken.offer.bound.output)
     labels = CallLabels(tenant_id=taken.page.tenant_id, hold_id=str(taken.hold_id), attribution=chat.attribution)
+    ask = partial(ports.upstream.complete, body, path=chat.path, labels=labels)
     # A probe asks once: an upstream that is ill is spared.
-    if ports.sleep is None or guarded.is_probe(taken.offer.price.model):
-        return ports.upstream.complete(body, labels=labels, timeout_s=time_left.total_seconds())
-    return ask_with_retries(
-        ports.upstream, body, labels=labels, until=until, clock=ports.clock, sleep=ports.sleep, jitter=ports.jitter
-    )
+    if ports.sleep is None or guarded.is_probe(price.model):
+        return ask(timeout_s=time_left.total_seconds())
+    return ask_with_retries(ask, until=until, clock=ports.clock, sleep=ports.sleep, jitter=ports.jitter)
 
 
 def _settle(

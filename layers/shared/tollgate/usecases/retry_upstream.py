@@ -1,20 +1,20 @@
 """Asks the upstream, and asks again where nothing was billed for sure; never after an outcome that is unclear (LEDGER.md)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Protocol
 
-from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.outcome import UpstreamResult
 from tollgate.domain.retry import wait_before_retry
-from tollgate.ports import Upstream
+
+
+class Ask(Protocol):
+    def __call__(self, *, timeout_s: float) -> UpstreamResult: ...
 
 
 def ask_with_retries(
-    upstream: Upstream,
-    body: Mapping[str, Any],
+    ask: Ask,
     *,
-    labels: CallLabels,
     until: datetime,
     clock: Callable[[], datetime],
     sleep: Callable[[float], None],
@@ -23,7 +23,7 @@ def ask_with_retries(
     """At most three tries in all; each has what is left of the time until `until`."""
     tried = 0
     while True:
-        result = upstream.complete(body, labels=labels, timeout_s=(until - clock()).total_seconds())
+        result = ask(timeout_s=(until - clock()).total_seconds())
         tried += 1
         time_left_s = (until - clock()).total_seconds()
         wait = wait_before_retry(result, tried=tried, time_left_s=time_left_s, jitter=jitter())

@@ -1,0 +1,43 @@
+"""What comes by `/v1` besides chat, in OpenAI's words: embeddings and responses."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from tollgate.domain.embeddings import EmbeddingsRequest, parse_embeddings
+from tollgate.domain.errors import RequestInvalid
+from tollgate.domain.responses import ResponsesRequest, parse_responses
+from tollgate.edge.cost_wire import Labels, attribution_of
+from tollgate.edge.http import read_json, write_json
+from tollgate.edge.openai_wire import labels_of, only_as_asked
+from tollgate.usecases.complete_chat import ChatReply
+
+
+def v1_embeddings(text: str | None, headers: Mapping[str, str]) -> EmbeddingsRequest:
+    """Raises RequestInvalid for what is not a JSON object. It has no metadata, so whose work it is stands in the headers."""
+    return parse_embeddings(_json_object(text), attribution_of(Labels(), headers))
+
+
+def v1_responses(text: str | None, headers: Mapping[str, str], *, default_model: str) -> ResponsesRequest:
+    """Raises RequestInvalid for what is not a JSON object."""
+    body = _json_object(text)
+    attribution = attribution_of(labels_of(body.get("metadata")), headers)
+    request = parse_responses(body, attribution, default_model=default_model)
+    return replace(request, only_as_asked=only_as_asked(headers))
+
+
+def events_text(reply: ChatReply) -> str:
+    """The provider's events as they came; this route has no `[DONE]`."""
+    return "".join(
+        f"event: {event.get('type', 'message')}\ndata: {write_json(event)}\n\n" for event in reply.answer.body["chunks"]
+    )
+
+
+def _json_object(text: str | None) -> dict[str, Any]:
+    try:
+        body = read_json(text or "", number=float)
+    except ValueError as error:
+        raise RequestInvalid("The body is not valid JSON.") from error
+    if not isinstance(body, dict):
+        raise RequestInvalid("The body must be a JSON object.")
+    return body
