@@ -103,3 +103,7 @@ deploy: build ## Deploy to AWS with your own credentials; asks before it changes
 	@$(VENV)/bin/sam deploy --config-file "$(CURDIR)/samconfig.toml" \
 		--template-file ".aws-sam/$(RUNTIME)-$(ARCHITECTURE)/build/template.yaml" \
 		--parameter-overrides Runtime="$(RUNTIME)" Architecture="$(ARCHITECTURE)" $(PARAMETERS)
+
+.PHONY: restore
+restore: setup ## Bring a ledger that was put back to an old state up to Postgres: infra/runbooks/restore.md (ARGS='--local ...')
+	@$(RUN) -m infra.restore $(ARGS)

@@ -62,6 +62,9 @@ def parameters_of(configuration: Configuration) -> dict[str, str]:
         "DatabaseUrl": given("DATABASE_URL") or postgres.url(configuration),
         "OpenAiBaseUrl": configuration.openai_base_url,
         "HeliconeBaseUrl": given("HELICONE_BASE_URL", "https://oai.helicone.ai/v1"),
+        "HeliconeMode": given("HELICONE_MODE", "proxy"),
+        "HeliconeLogUrl": given("HELICONE_LOG_URL", "https://api.worker.helicone.ai/custom/v1/log"),
+        "OtlpEndpoint": given("OTEL_EXPORTER_OTLP_ENDPOINT"),
         "ServiceTitanBaseUrl": configuration.servicetitan_base_url,
         "ServiceTitanAuthUrl": configuration.servicetitan_auth_url,
         "ServiceTitanTenantId": given("SERVICETITAN_TENANT_ID", str(shop)),
@@ -82,6 +85,8 @@ def parameters_of(configuration: Configuration) -> dict[str, str]:
         "LoopFailures": given("LOOP_FAILURES", "20"),
         "LoopWindowSeconds": given("LOOP_WINDOW_SECONDS", "60"),
         "LoopOpenSeconds": given("LOOP_OPEN_SECONDS", "60"),
+        "IdempotencyAnswers": given("IDEMPOTENCY_ANSWERS", "encrypted"),
+        "IdempotencyHours": given("IDEMPOTENCY_HOURS", "24"),
         "SweepRate": "rate(1 minute)",
         "RollUpRate": "rate(1 minute)",
         "SyncRate": "rate(1 minute)",
@@ -104,6 +109,9 @@ def put_secrets(configuration: Configuration) -> dict[str, str]:
     if given("HELICONE_API_KEY"):
         arn = put_secret(configuration, "helicone-api-key", given("HELICONE_API_KEY"))
         named["HeliconeApiKeySecretArn"] = arn
+    if given("OTEL_EXPORTER_OTLP_HEADERS"):
+        arn = put_secret(configuration, "otlp-headers", given("OTEL_EXPORTER_OTLP_HEADERS"))
+        named["OtlpHeadersSecretArn"] = arn
     return named
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from tests.fakes.memory_ledger import Carry, DirectCarry, MemoryAccounts, MemoryLedger, MemoryTable
 from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
 from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
+from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.downgrade import Menu, Offer, menu_of
 from tollgate.domain.errors import ModelNotPriced
 from tollgate.domain.lifecycle import Lifetime
@@ -87,7 +88,7 @@ class ScriptedUpstream:
     meanwhile: Callable[[], None] | None = None
     asked: list[Mapping[str, Any]] = field(default_factory=list)
 
-    def complete(self, request: Mapping[str, Any], *, timeout_s: float) -> UpstreamResult:
+    def complete(self, request: Mapping[str, Any], *, labels: CallLabels, timeout_s: float) -> UpstreamResult:
         self.asked.append(request)
         if self.meanwhile is not None:
             self.meanwhile()

@@ -1,23 +1,6 @@
 """What a crash leaves behind, and how it is closed: SIGKILL at each step of a governed call, and of `check` and `record`.
 
-| killed | what that leaves behind | closed by | booked |
-|---|---|---|---|
-| before the hold is sent | nothing | nothing to close | nothing |
-| the hold is on its way, and lands after the death | a `call` hold | the sweep: lapsed | the whole hold |
-| the hold has landed, its answer not come | a `call` hold | the sweep: lapsed | the whole hold |
-| the hold is answered, the upstream not yet asked | a `call` hold | the sweep: lapsed | the whole hold |
-| during the upstream call | a `call` hold, and a bill | the sweep: lapsed | the whole hold |
-| the upstream has answered, the settlement not yet sent | a `call` hold, and a bill | the sweep: lapsed | the whole hold |
-| the settlement is on its way, and lands after the death | nothing open | its own settlement | its cost |
-| the settlement has landed, its answer not come | nothing open | its own settlement | its cost |
-| all is settled, the client not yet answered | nothing open | its own settlement | its cost |
-| no try of the hold was answered, the cancel not yet sent | a `call` hold: a phantom | the sweep: lapsed | the whole hold |
-| no try of the hold was answered, the cancel has landed | its key in `closed`, for an hour | its own cancel | nothing |
-| `check`: before its hold is sent | nothing | nothing to close | nothing |
-| `check`: its hold has landed, the answer not come | a `check` hold | the sweep: expired | nothing |
-| `record`: before it is sent; the agent sends it again | the `check` hold | the sweep: expired; then the second record | its cost |
-| `record`: it is on its way, and lands after the death; the agent sends it again | nothing open | the first record | its cost |
-| `record`: it has landed, the answer not come; the agent sends it again | nothing open | the first record | its cost |
+The table of it is infra/runbooks/crashes.md.
 """
 
 from collections.abc import Callable, Iterator
@@ -50,6 +33,7 @@ from tollgate.edge.http import write_json
 from tollgate.usecases.complete_chat import EXPIRY_MARGIN
 from tollgate.usecases.sweep_holds import Swept, sweep_holds
 
+ROOT = Path(__file__).parents[2]
 CHAT, CHECK, RECORD = "create_chat_completion", "check_cost", "record_cost"
 PATHS = {CHAT: "/v1/chat/completions", CHECK: "/api/cost/check", RECORD: "/api/cost/record"}
 REMAINING_MS = 60_000
@@ -489,8 +473,5 @@ def _expires_after_its_holder(expires_at: int, kind: HoldKind, shop: Shop) -> No
     assert int((shop.began_at + life).timestamp()) <= expires_at <= int((now + life).timestamp())
 
 
-def test_the_table_above_is_the_one_that_is_tested() -> None:
-    print(f"\n{table()}")
-
-    assert __doc__ is not None
-    assert table() in __doc__
+def test_the_table_of_the_runbook_is_the_one_that_is_tested() -> None:
+    assert table() in (ROOT / "infra" / "runbooks" / "crashes.md").read_text(encoding="utf-8")

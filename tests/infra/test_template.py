@@ -91,20 +91,49 @@ def test_no_statement_allows_everything(name: str) -> None:
 def test_tables_can_be_restored_and_outlive_the_stack() -> None:
     tables = {name: each for name, each in template()["Resources"].items() if each["Type"] == "AWS::DynamoDB::Table"}
 
-    assert tables.keys() == {"Ledger", "Keys"}
-    for table in tables.values():
+    assert tables.keys() == {"Ledger", "Keys", "Idempotency"}
+    for table in (tables["Ledger"], tables["Keys"]):
         assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
         assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
         assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
 
 
-def test_a_span_that_cannot_be_written_is_kept() -> None:
-    [(name, stream)] = events("DynamoDB")
+def test_what_models_said_is_encrypted_and_kept_by_no_backup() -> None:
+    table = template()["Resources"]["Idempotency"]
 
-    assert name == "WriteSpans"
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Delete"
+    assert "PointInTimeRecoverySpecification" not in table["Properties"]
+    assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert table["Properties"]["SSESpecification"]["SSEEnabled"]
+    assert table["Properties"]["SSESpecification"]["SSEType"] == "KMS"
+
+
+def test_a_span_that_cannot_be_written_is_kept() -> None:
+    stream = dict(events("DynamoDB"))["WriteSpans"]
+
     assert stream["DestinationConfig"]["OnFailure"]["Type"] == "S3"
     assert stream["BisectBatchOnFunctionError"]
     assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_no_more_than_two_read_the_ledger_s_stream_and_each_gives_up_on_its_own() -> None:
+    streams = dict(events("DynamoDB"))
+
+    assert streams.keys() == {"WriteSpans", "ExportSpans"}
+    for stream in streams.values():
+        assert stream["FilterCriteria"]["Filters"] == [
+            {"Pattern": '{"dynamodb":{"NewImage":{"span":{"S":[{"exists":true}]}}}}'}
+        ]
+        assert stream["MaximumRetryAttempts"] > 0
+        assert stream["MaximumRecordAgeInSeconds"] > 0
+        assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_spans_are_exported_only_where_a_sink_is_configured() -> None:
+    function = template()["Resources"]["ExportSpans"]
+
+    assert function["Condition"] == "ExportsSpans"
+    assert "VpcConfig" not in function["Properties"]
 
 
 def test_schedules_are_the_scheduler_s() -> None:
@@ -112,6 +141,7 @@ def test_schedules_are_the_scheduler_s() -> None:
         "SweepHolds",
         "RollUpSpend",
         "SyncServiceTitan",
+        "ExpirePages",
         "RefreshModels",
     }
 

@@ -10,6 +10,7 @@ SOAKS = {
     "race": "tests.soak.race.command",
     "faults": "tests.soak.faults",
     "breaker": "tests.soak.breaker",
+    "histories": "tests.soak.histories",
 }
 
 

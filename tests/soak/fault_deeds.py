@@ -28,6 +28,7 @@ from tests.fakes.ledger_world import (
 from tests.fakes.local_dynamodb import dynamodb_at
 from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
 from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
+from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.chat import parse_chat
 from tollgate.domain.errors import LedgerUnavailable, TollgateError
 from tollgate.domain.money import NanoUsd
@@ -96,7 +97,7 @@ class ScriptedUpstream:
     def __init__(self, number: int, chance: random.Random, journal: Journal) -> None:
         self._number, self._chance, self._journal = number, chance, journal
 
-    def complete(self, request: Mapping[str, Any], *, timeout_s: float) -> UpstreamResult:
+    def complete(self, request: Mapping[str, Any], *, labels: CallLabels, timeout_s: float) -> UpstreamResult:
         chance = self._chance
         words = len(request["messages"][0]["content"])
         kind = chance.choices(("answered", "declined", "unclear"), (80, 10, 10))[0]

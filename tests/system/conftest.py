@@ -6,13 +6,37 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.fakes.helicone import LOG_PATH, Log
+from tests.fakes.http_server import serving
+from tests.fakes.otlp_collector import Collector
 from tests.system.own_stack import own_stack
 from tests.system.tollgate_client import Stack, Tenant, Tollgate, new_tenant
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with own_stack(tmp_path_factory.mktemp("stack")) as run:
+def helicone_log() -> Iterator[Log]:
+    log = Log()
+    with serving(log.server):
+        yield log
+
+
+@pytest.fixture(scope="session")
+def collector() -> Iterator[Collector]:
+    collector = Collector()
+    with serving(collector.server):
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, helicone_log: Log, collector: Collector) -> Iterator[Stack]:
+    sinks = {
+        "HELICONE_API_KEY": "sk-helicone-test",
+        "HELICONE_MODE": "log",
+        "HELICONE_LOG_URL": f"{helicone_log.server.url}{LOG_PATH}",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.server.url,
+        "OTEL_EXPORTER_OTLP_HEADERS": "api-key=abc",
+    }
+    with own_stack(tmp_path_factory.mktemp("stack"), **sinks) as run:
         yield run
 
 

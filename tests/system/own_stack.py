@@ -20,13 +20,16 @@ PORTS = (
 
 
 @contextmanager
-def own_stack(state: Path) -> Iterator[Stack]:
+def own_stack(state: Path, **more: str) -> Iterator[Stack]:
+    """`more`: variables of its own."""
     environment = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("OPENAI_", "SERVICETITAN_", "HELICONE_"))
+        if not name.startswith(("OPENAI_", "SERVICETITAN_", "HELICONE_", "OTEL_"))
     }
-    environment |= {"TOLLGATE_STATE_DIR": str(state)} | dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+    environment |= (
+        more | {"TOLLGATE_STATE_DIR": str(state)} | dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+    )
     with ExitStack() as closing:
         run = Stack(root=ROOT, state=state, environment=environment, closing=closing)
         try:

@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from tollgate.adapters.openai_upstream import OpenAiUpstream
+from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.outcome import Answered, Declined, NotSent, Unclear
+from tollgate.domain.span import Attribution
 
+LABELS = CallLabels(tenant_id="acme-hvac", hold_id="2026-11.23.Zk3vQ0a1xY_9", attribution=Attribution())
 REQUEST = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
 COMPLETION = {
     "id": "chatcmpl-1",
@@ -79,7 +82,7 @@ def upstream(provider: Provider) -> Iterator[OpenAiUpstream]:
 
 def test_calls_share_one_connection(provider: Provider, upstream: OpenAiUpstream) -> None:
     for _ in range(3):
-        assert isinstance(upstream.complete(REQUEST, timeout_s=5), Answered)
+        assert isinstance(upstream.complete(REQUEST, labels=LABELS, timeout_s=5), Answered)
 
     assert len(provider.headers) == 3
     assert len(provider.connections) == 1
@@ -88,7 +91,7 @@ def test_calls_share_one_connection(provider: Provider, upstream: OpenAiUpstream
 def test_only_our_own_key_goes_up_and_no_organization_project_or_helicone(
     provider: Provider, upstream: OpenAiUpstream
 ) -> None:
-    upstream.complete(REQUEST, timeout_s=5)
+    upstream.complete(REQUEST, labels=LABELS, timeout_s=5)
 
     [sent] = provider.headers
     assert sent["authorization"] == "Bearer sk-ours"
@@ -98,7 +101,7 @@ def test_only_our_own_key_goes_up_and_no_organization_project_or_helicone(
 def test_the_answer_and_the_providers_rate_limits_come_through_untouched(
     provider: Provider, upstream: OpenAiUpstream
 ) -> None:
-    answered = upstream.complete(REQUEST, timeout_s=5)
+    answered = upstream.complete(REQUEST, labels=LABELS, timeout_s=5)
 
     assert isinstance(answered, Answered)
     assert answered.body == COMPLETION
@@ -109,7 +112,7 @@ def test_a_refusal_keeps_the_providers_headers_too(provider: Provider, upstream:
     error = {"error": {"message": "Slow down", "code": "slow_down"}}
     provider.answer = lambda handler: send(handler, 429, error, **{"retry-after": "7"})
 
-    declined = upstream.complete(REQUEST, timeout_s=5)
+    declined = upstream.complete(REQUEST, labels=LABELS, timeout_s=5)
 
     assert isinstance(declined, Declined)
     assert (declined.code, declined.headers["retry-after"]) == ("slow_down", "7")
@@ -123,7 +126,7 @@ def test_where_nobody_listens_nothing_was_sent() -> None:
         port = unused.getsockname()[1]
     upstream = OpenAiUpstream(f"http://127.0.0.1:{port}/v1", lambda: "sk-ours")
 
-    assert isinstance(upstream.complete(REQUEST, timeout_s=5), NotSent)
+    assert isinstance(upstream.complete(REQUEST, labels=LABELS, timeout_s=5), NotSent)
     upstream.close()
 
 
@@ -147,7 +150,7 @@ def test_an_answer_that_drips_is_cut_when_the_time_is_up(
     provider.answer = drip
     began = time.monotonic()
 
-    result = upstream.complete(REQUEST | {"stream": stream}, timeout_s=0.5)
+    result = upstream.complete(REQUEST | {"stream": stream}, labels=LABELS, timeout_s=0.5)
 
     stopped.set()
     assert isinstance(result, Unclear)

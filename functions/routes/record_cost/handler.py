@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body as FromBody
 
 from tollgate import wiring
 from tollgate.edge.cost_wire import RecordAsked, recorded_view
-from tollgate.edge.http import caller, entry, reply, request_id, rest_app, settings_for
+from tollgate.edge.http import REPLAY, caller, entry, reply, request_id, rest_app, settings_for
 from tollgate.edge.record_wire import spent_of
 from tollgate.usecases.record_cost import record
 
@@ -20,7 +20,8 @@ def record_cost(body: Annotated[RecordAsked, FromBody()]) -> Response[str]:
     now = wiring.clock()
     spent = spent_of(body, app.current_event.headers, wiring.prices(), request_id=request_id(app), now=now)
     recorded = record(spent, settings, ledger=wiring.ledger(), accounts=wiring.accounts(), clock=wiring.clock)
-    return reply(app, recorded_view(recorded, settings, now), status=201 if recorded.is_new else 200)
+    view = recorded_view(recorded, settings, now)
+    return reply(app, view, status=201) if recorded.is_new else reply(app, view, headers=REPLAY)
 
 
 handle = entry(app)

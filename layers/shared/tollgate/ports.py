@@ -1,17 +1,20 @@
 """What the use cases need of the world. Each port has an adapter, and a fake that obeys the same contract."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from tollgate.domain.breaker import Breaker
+from tollgate.domain.call_labels import CallLabels
+from tollgate.domain.idempotency import Attempt, KeptAnswer, KeptCall
 from tollgate.domain.job import Cursor, Feed, FeedPage
 from tollgate.domain.migration import Migration
 from tollgate.domain.model import Model
 from tollgate.domain.outcome import UpstreamResult
 from tollgate.domain.page import Page
-from tollgate.domain.place import Delivery, Gap, PageSpend, PlacedSpan
+from tollgate.domain.past_page import PageBooks, PastPage
+from tollgate.domain.place import Delivery, Gap, PageSpend, Place, PlacedSpan
 from tollgate.domain.posting import Posting
 from tollgate.domain.price import Price
 from tollgate.domain.rollup import Stretch, TenantHour, Touched
@@ -46,7 +49,10 @@ class Unreachable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What makes a record count once: its id, a hash of its content, and the answer that a repetition gets."""
+    """What makes a record count once: its id, a hash of its content, and the answer that a repetition gets.
+
+    `content_hash` is empty in one that was made from its span, which does not say what the caller sent: then any content is the same.
+    """
 
     record_id: str
     content_hash: str
@@ -172,7 +178,7 @@ class TokenCounter(Protocol):
 
 
 class Upstream(Protocol):
-    def complete(self, request: Mapping[str, Any], *, timeout_s: float) -> UpstreamResult:
+    def complete(self, request: Mapping[str, Any], *, labels: CallLabels, timeout_s: float) -> UpstreamResult:
         """One chat completion, never tried twice where it may have been billed. Raises nothing: failures are results."""
 
 
@@ -233,6 +239,25 @@ class Poison(Protocol):
         """Keeps what cannot be stored, whole, under the delivery's name. Where it raises, the batch must come again."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What became of the spans that a sink was offered. `done`: no longer to be offered, because the sink has them or never will;
+    `refused`: how many of those it never will. The rest it could not take now."""
+
+    done: Sequence[Place]
+    refused: int = 0
+
+
+class SpanSink(Protocol):
+    """Somewhere else that spans go, for others to look at. It may be sent a span twice."""
+
+    @property
+    def name(self) -> str: ...
+
+    def send(self, spans: Sequence[PlacedSpan], *, until: datetime) -> Sent:
+        """Begins nothing after `until`. Raises nothing: what failed is not in `done`."""
+
+
 class Schema(Protocol):
     """The database's schema. Raises SpansUnavailable."""
 
@@ -270,6 +295,53 @@ class JobStore(Protocol):
         """Beside the cursor, which stays. Raises JobStoreFailed, or SpansUnavailable."""
 
 
+# ---- what is done seldom: expiry of past pages, and a restore ---------------------------------------------------------------
+
+
+class Shelf(Protocol):
+    """All pages and accounts, without regard to a call. Every method raises LedgerUnavailable."""
+
+    def places(self) -> Sequence[tuple[str, str]]:
+        """(tenant id, month) of every page there is."""
+
+    def tenants(self) -> Sequence[str]:
+        """The ids of every account there is."""
+
+    def past_pages(self, before: str) -> Sequence[PastPage]:
+        """Pages of months before this one; not strongly consistent."""
+
+    def expire(self, past: PastPage, at: int) -> bool:
+        """Lets the page go at that time (Unix seconds), if it has not moved since it was read, and nothing is held in it."""
+
+    def keep(self, past: PastPage) -> bool:
+        """Takes back that it expires, if it still stands as it was read."""
+
+    def put_back(self, page: Page, *, over: Page) -> bool:
+        """Money, holds and numbers of `page` in the place of those of `over`, if it has not moved since it was read."""
+
+    def put_record(self, tenant_id: str, record: Record) -> bool:
+        """False where one of this id is there already."""
+
+    def begin_epoch(self, settings: TenantSettings, pages: Mapping[str, tuple[Page, int]], *, over: int) -> bool:
+        """Puts settings over their version `over`, and gives each page (month -> page, new epoch) their version, its epoch and an entry
+        for each agent that has a budget: in one transaction; False where any of it moved meanwhile."""
+
+
+class SpanBooks(Protocol):
+    """Postgres, page by page. Every method raises SpansUnavailable."""
+
+    def books_of(self, month: str) -> Sequence[PageBooks]:
+        """Of every page that has spans in this month."""
+
+    def spans_after(
+        self, tenant_id: str, month: str, *, seq: int, last: Place | None, count: int
+    ) -> Sequence[PlacedSpan]:
+        """At most so many of a page's spans with a greater `seq`, in order of epoch and seq: those that follow `last`, if given."""
+
+    def record_spans(self, tenant_id: str, month: str, *, since: datetime) -> Sequence[PlacedSpan]:
+        """Those that a record may have left."""
+
+
 # ---- breakers ---------------------------------------------------------------------------------------------------------------
 
 
@@ -292,3 +364,20 @@ class Breakers(Protocol):
 class Alerts(Protocol):
     def tell(self, event: str, facts: Mapping[str, object]) -> None:
         """Something that a person should know of: a log line and a metric by the event's name. Raises nothing."""
+
+
+# ---- calls that may be sent again -------------------------------------------------------------------------------------------
+
+
+class KeptCalls(Protocol):
+    """Calls with an Idempotency-Key, one for each tenant and key. Every method can be sent again, and raises LedgerUnavailable."""
+
+    def claim(self, attempt: Attempt, now: datetime) -> KeptCall | None:
+        """Takes the key: None. Or, where another attempt has it, what is kept of that one."""
+
+    def keep(self, attempt: Attempt, answer: KeptAnswer, *, clock: Callable[[], datetime], until: datetime) -> bool:
+        """False where the key is another attempt's by now. An answer that is too large is kept without its body. No try begins
+        after `until`."""
+
+    def release(self, attempt: Attempt) -> None:
+        """The key is free again, if it is still this attempt's."""

@@ -16,8 +16,12 @@ class Settings:
     database_iam_auth: bool
     openai_base_url: str
     openai_api_key_secret_arn: str
+    helicone_mode: str
     helicone_base_url: str
+    helicone_log_url: str
     helicone_api_key_secret_arn: str
+    otel_exporter_otlp_endpoint: str
+    otlp_headers_secret_arn: str
     servicetitan_base_url: str
     servicetitan_auth_url: str
     servicetitan_environment: str
@@ -40,6 +44,9 @@ class Settings:
     loop_failures: int
     loop_window_seconds: int
     loop_open_seconds: int
+    idempotency_table: str
+    idempotency_answers: str
+    idempotency_hours: int
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -54,6 +61,13 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         except InvalidOperation as error:
             raise ValueError(f"{name} must be a number, not {environment[name]!r}") from error
 
+    def one_of(name: str, *known: str) -> str:
+        """The first where nothing is said."""
+        given = text(name, known[0]).lower()
+        if given not in known:
+            raise ValueError(f"{name} must be one of {', '.join(known)}, not {environment[name]!r}")
+        return given
+
     def whole(name: str, default: int) -> int:
         value = text(name, str(default))
         if not value.isdecimal():
@@ -67,8 +81,12 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         database_iam_auth=text("DATABASE_IAM_AUTH", "false").lower() == "true",
         openai_base_url=text("OPENAI_BASE_URL", "https://api.openai.com/v1"),
         openai_api_key_secret_arn=text("OPENAI_API_KEY_SECRET_ARN"),
+        helicone_mode=one_of("HELICONE_MODE", "proxy", "log"),
         helicone_base_url=text("HELICONE_BASE_URL", "https://oai.helicone.ai/v1"),
+        helicone_log_url=text("HELICONE_LOG_URL", "https://api.worker.helicone.ai/custom/v1/log"),
         helicone_api_key_secret_arn=text("HELICONE_API_KEY_SECRET_ARN"),
+        otel_exporter_otlp_endpoint=text("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        otlp_headers_secret_arn=text("OTLP_HEADERS_SECRET_ARN"),
         servicetitan_base_url=text("SERVICETITAN_BASE_URL", "https://api.servicetitan.io"),
         servicetitan_auth_url=text("SERVICETITAN_AUTH_URL", "https://auth.servicetitan.io"),
         servicetitan_environment=text("SERVICETITAN_ENVIRONMENT", "production"),
@@ -91,4 +109,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         loop_failures=whole("LOOP_FAILURES", 20),
         loop_window_seconds=whole("LOOP_WINDOW_SECONDS", 60),
         loop_open_seconds=whole("LOOP_OPEN_SECONDS", 60),
+        idempotency_table=text("IDEMPOTENCY_TABLE"),
+        idempotency_answers=one_of("IDEMPOTENCY_ANSWERS", "encrypted", "off"),
+        idempotency_hours=whole("IDEMPOTENCY_HOURS", 24),
     )

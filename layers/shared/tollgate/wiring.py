@@ -22,17 +22,20 @@ from tollgate.usecases.know_settings import KnownSettings
 from tollgate.usecases.remember_refusals import RefusalMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
     from tollgate.adapters.dynamodb_breakers import DynamoDbBreakers
     from tollgate.adapters.dynamodb_keys import DynamoDbKeys
     from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
     from tollgate.adapters.dynamodb_models import DynamoDbModelEnds
+    from tollgate.adapters.dynamodb_shelf import DynamoDbShelf
     from tollgate.adapters.postgres import Postgres
+    from tollgate.adapters.postgres_books import PostgresBooks
     from tollgate.adapters.price_book import FilePriceBook
     from tollgate.adapters.tiktoken_counter import TiktokenCounter
-    from tollgate.ports import JobSource, JobStore, ModelSource, Poison, Schema, SpanStore
+    from tollgate.ports import JobSource, JobStore, ModelSource, Poison, Schema, SpanSink, SpanStore, Upstream
+    from tollgate.usecases.answer_once import OncePorts
     from tollgate.usecases.check_cost import CheckPorts
     from tollgate.usecases.check_health import Ask
     from tollgate.usecases.complete_chat import ChatPorts
@@ -166,19 +169,44 @@ def default_settings(tenant_id: str) -> TenantSettings:
 
 
 @cache
-def chat_ports() -> "ChatPorts":
+def upstream() -> "Upstream":
+    """Helicone's proxy before it where there is a key for it."""
     from tollgate.adapters.openai_upstream import OpenAiUpstream
     from tollgate.adapters.secrets import read_secret
+
+    openai_arn, helicone_arn = settings().openai_api_key_secret_arn, settings().helicone_api_key_secret_arn
+    direct = OpenAiUpstream(settings().openai_base_url, lambda: read_secret(openai_arn))
+    if not helicone_arn or settings().helicone_mode != "proxy":
+        return direct
+    from tollgate.adapters.helicone_proxy import CONNECT_TIMEOUT_S, HeliconeProxy, proxy_headers
+
+    proxied = OpenAiUpstream(
+        settings().helicone_base_url,
+        lambda: read_secret(openai_arn),
+        headers=proxy_headers(lambda: read_secret(helicone_arn)),
+        connect_timeout_s=CONNECT_TIMEOUT_S,
+    )
+    return HeliconeProxy(proxied=proxied, direct=direct, count=_count)
+
+
+def _count(name: str) -> None:
+    from aws_lambda_powertools.metrics import MetricUnit
+
+    from tollgate.observability import metrics
+
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+
+
+@cache
+def chat_ports() -> "ChatPorts":
     from tollgate.usecases.complete_chat import ChatPorts
 
-    arn = settings().openai_api_key_secret_arn
-    upstream = OpenAiUpstream(settings().openai_base_url, lambda: read_secret(arn))
     return ChatPorts(
         ledger=ledger(),
         accounts=accounts(),
         prices=prices(),
         counter=counter(),
-        upstream=upstream,
+        upstream=upstream(),
         clock=clock,
         new_key=new_call_key,
         memory=RefusalMemory(),
@@ -235,6 +263,25 @@ def check_ports() -> "CheckPorts":
     return CheckPorts(ledger=ledger(), accounts=accounts(), clock=clock, new_key=new_check_key)
 
 
+@cache
+def once_ports() -> "OncePorts":
+    from tollgate.adapters.dynamodb_kept_calls import DynamoDbKeptCalls
+    from tollgate.adapters.logged_alerts import LoggedAlerts
+    from tollgate.usecases.answer_once import OncePorts
+
+    return OncePorts(
+        calls=DynamoDbKeptCalls(dynamodb(), settings().idempotency_table),
+        alerts=LoggedAlerts(),
+        clock=clock,
+        keeps_text=settings().idempotency_answers == "encrypted",
+    )
+
+
+def keys_forgotten_at(now: datetime) -> datetime:
+    """When an Idempotency-Key that comes now is forgotten."""
+    return now + timedelta(hours=settings().idempotency_hours)
+
+
 def health_checks() -> "Mapping[str, Ask]":
     """The span store is asked only where this function can reach it."""
     checks: dict[str, Ask] = {"ledger": _ask_ledger}
@@ -283,6 +330,25 @@ def poison() -> "Poison":
 
 
 @cache
+def span_sinks() -> "Sequence[SpanSink]":
+    """Those that are configured. The one that takes a whole batch at once comes first: it leaves time for the other."""
+    from tollgate.adapters.helicone_log import HeliconeLog
+    from tollgate.adapters.otlp_sink import OtlpSink, given_headers
+    from tollgate.adapters.secrets import read_secret
+    from tollgate.adapters.sink_http import SinkHttp
+
+    sinks: list[SpanSink] = []
+    http = SinkHttp(clock=clock)
+    endpoint, otlp_arn = settings().otel_exporter_otlp_endpoint, settings().otlp_headers_secret_arn
+    if endpoint:
+        sinks.append(OtlpSink(endpoint, lambda: given_headers(read_secret(otlp_arn)) if otlp_arn else {}, http))
+    helicone_arn = settings().helicone_api_key_secret_arn
+    if helicone_arn and settings().helicone_mode == "log":
+        sinks.append(HeliconeLog(settings().helicone_log_url, lambda: read_secret(helicone_arn), http))
+    return sinks
+
+
+@cache
 def job_source() -> "JobSource":
     from tollgate.adapters.servicetitan_access import addresses_of, credentials_at
     from tollgate.adapters.servicetitan_client import ServiceTitanClient
@@ -311,3 +377,17 @@ def remote_job_store() -> "JobStore":
     from tollgate.adapters.invoked_jobs import InvokedJobStore, lambda_invoke
 
     return InvokedJobStore(lambda_invoke(settings().store_jobs_function))
+
+
+@cache
+def shelf() -> "DynamoDbShelf":
+    from tollgate.adapters.dynamodb_shelf import DynamoDbShelf
+
+    return DynamoDbShelf(dynamodb(), settings().ledger_table)
+
+
+@cache
+def span_books() -> "PostgresBooks":
+    from tollgate.adapters.postgres_books import PostgresBooks
+
+    return PostgresBooks(postgres())

@@ -24,7 +24,7 @@ from tollgate.domain.window import window_at
 from tollgate.usecases.check_cost import Check, CheckPorts, check_cost
 from tollgate.usecases.know_settings import KnownSettings
 from tollgate.usecases.take_hold import Taken, Wanted, take_hold
-from tollgate.wiring import new_hold_key
+from tollgate.wiring import new_call_key, new_check_key
 
 # So short that the sweep closes some calls while their holders are still at work.
 LIVES = (timedelta(0), timedelta(seconds=1), timedelta(seconds=2))
@@ -95,7 +95,7 @@ class Gate:
         now, settings = self.clock(), self.known.of(tenant_id)
         wanted = Wanted(
             tenant_id=tenant_id,
-            key=new_hold_key(),
+            key=new_call_key(),
             kind=HoldKind.CALL,
             window=window_at(now, settings.zones),
             expires_at=now + self.chance.choice(LIVES),
@@ -121,7 +121,7 @@ class Gate:
             attribution=Attribution(agent=self.chance.choice(AGENTS)),
             hold_for=self.chance.choice(LIVES) if self.scenario.changing else LONG,
         )
-        ports = CheckPorts(ledger=self.ledger, accounts=self.accounts, clock=self.clock, new_key=new_hold_key)
+        ports = CheckPorts(ledger=self.ledger, accounts=self.accounts, clock=self.clock, new_key=new_check_key)
         verdict = check_cost(check, self.known.of(tenant_id), ports, deadline=in_real_time(PATIENCE))
         if verdict.refusal is not None:
             self._refused(verdict.refusal)

@@ -65,7 +65,7 @@ class DynamoDbLedger:
         update = update_of(posting, None, table=self._table, tenant_id=tenant_id, month=month)
         put = {
             "TableName": self._table,
-            "Item": _record_item(tenant_id, record),
+            "Item": record_item(tenant_id, record),
             "ConditionExpression": "attribute_not_exists(pk)",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
@@ -207,7 +207,7 @@ def _record_key(tenant_id: str, record_id: str) -> Item:
     return {"pk": {"S": f"RECORD#{tenant_id}#{record_id}"}, "sk": {"S": "RECORD"}}
 
 
-def _record_item(tenant_id: str, record: Record) -> Item:
+def record_item(tenant_id: str, record: Record) -> Item:
     return _record_key(tenant_id, record.record_id) | {
         "content_hash": {"S": record.content_hash},
         "cost_nanousd": number(record.cost_nanousd),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from tollgate.adapters.openai_usage import usage_of
+from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.outcome import Answered, Declined, NotSent, Unclear, UpstreamResult
 
 T = TypeVar("T")
@@ -16,17 +17,28 @@ PASSED_HEADERS = ("x-request-id", "openai-processing-ms", "openai-version", "ret
 class OpenAiUpstream:
     """`api_key` is asked for at each call, so that a rotated key is taken up. The SDK is imported at the first call (0.5 s of CPU)."""
 
-    def __init__(self, base_url: str, api_key: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        api_key: Callable[[], str],
+        *,
+        headers: Callable[[CallLabels], Mapping[str, str]] = lambda _: {},
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+    ) -> None:
+        """`headers`: what else goes with a call, where `base_url` is a proxy's."""
         self._base_url = base_url
         self._api_key = api_key
+        self._headers = headers
+        self._connect_timeout_s = connect_timeout_s
         self._client: Any = None
 
-    def complete(self, request: Mapping[str, Any], *, timeout_s: float) -> UpstreamResult:
+    def complete(self, request: Mapping[str, Any], *, labels: CallLabels, timeout_s: float) -> UpstreamResult:
         import openai
 
         ends = time.monotonic() + timeout_s
         try:
-            client = self._ready_client().with_options(timeout=_timeout(timeout_s))
+            timeout, headers = _timeout(timeout_s, self._connect_timeout_s), self._headers(labels)
+            client = self._ready_client().with_options(timeout=timeout, default_headers=headers)
             if request.get("stream"):
                 return _read_stream(client, request, ends)
             return _read_body(client, request, ends)
@@ -50,10 +62,10 @@ class OpenAiUpstream:
         return self._client.with_options(api_key=self._api_key())
 
 
-def _timeout(seconds: float) -> Any:
+def _timeout(seconds: float, connect_seconds: float) -> Any:
     import openai
 
-    return openai.Timeout(seconds, connect=min(CONNECT_TIMEOUT_S, seconds))
+    return openai.Timeout(seconds, connect=min(connect_seconds, seconds))
 
 
 def _arguments(request: Mapping[str, Any]) -> dict[str, Any]:

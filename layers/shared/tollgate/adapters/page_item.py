@@ -81,6 +81,29 @@ def new_agent_value() -> Value:
     return {"M": {"used": number(0), "spent": number(0)}}
 
 
+def body_of(page: Page) -> Item:
+    """All that postings move: neither the settings' version nor the epoch, and not what only the sweep's index needs."""
+    body = _use_values(page.use, "") | {"tokens_used": number(page.use.tokens), "seq": number(page.seq)}
+    for day, use in page.days.items():
+        body |= _use_values(use, f"_{day}") | {f"tokens_used_{day}": number(use.tokens)}
+    return body | {
+        "agents": {"M": {label: _agent_value(use) for label, use in page.agents.items()}},
+        "holds": {"M": {key: hold_value(hold) for key, hold in page.holds.items()}},
+        "closed": {"M": {key: closed_value(entry) for key, entry in page.closed.items()}},
+    }
+
+
+def _agent_value(use: AgentUse) -> Value:
+    value = _use_values(use.month, "")
+    for day, spent in use.days.items():
+        value |= _use_values(spent, f"_{day}")
+    return {"M": value}
+
+
+def _use_values(use: Use, suffix: str) -> Item:
+    return {f"used{suffix}": number(use.used), f"spent{suffix}": number(use.spent)}
+
+
 def page_of(item: Item) -> Page:
     return Page(
         tenant_id=item["pk"]["S"].removeprefix("TENANT#"),

@@ -16,6 +16,9 @@ TollgateError
 ├── BudgetRefused           the page refuses the hold: reason, window, what would help
 ├── RecordDiffers           the same record id with other content
 ├── HoldNotYours            a `call` hold is the gate's: it cannot be recorded or voided from outside
+├── IdempotencyConflict     the same Idempotency-Key with another request
+├── IdempotencyInProgress   the first call with this key still runs
+├── IdempotencyNotKept      the call was made, and its text was not kept
 ├── BreakerOpen             the upstream keeps failing
 ├── LoopRefused             an agent sends the same request over and over, or fails over and over
 ├── BreakerNotFound         an admin resets a breaker that is not there
@@ -116,6 +119,20 @@ class RecordDiffers(TollgateError):
 
 
 class HoldNotYours(TollgateError):
+    pass
+
+
+class IdempotencyConflict(TollgateError):
+    pass
+
+
+class IdempotencyInProgress(TollgateError):
+    def __init__(self, message: str, *, retry_at: datetime) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
+
+
+class IdempotencyNotKept(TollgateError):
     pass
 
 

@@ -22,6 +22,8 @@ from tollgate.observability import logger, metrics
 from tollgate.usecases.know_settings import KnownSettings
 
 SERVER_FAULT = 500
+# What the answer to a repetition says of itself.
+REPLAY = {"x-tollgate-idempotent-replay": "true"}
 
 TenantPath = Annotated[str, Path(pattern=TENANT_ID)]
 

@@ -34,6 +34,9 @@ PROBLEMS: dict[type[errors.TollgateError], Problem] = {
     errors.BreakerNotFound: Problem(404, "breaker_not_found"),
     errors.RecordDiffers: Problem(409, "record_conflict"),
     errors.HoldNotYours: Problem(409, "record_conflict"),
+    errors.IdempotencyInProgress: Problem(409, "idempotency_in_progress", retry=True),
+    errors.IdempotencyNotKept: Problem(409, "idempotency_not_kept"),
+    errors.IdempotencyConflict: Problem(422, "idempotency_conflict"),
     errors.VersionStale: Problem(412, "version_stale"),
     errors.BudgetRefused: Problem(429, "insufficient_quota", type="insufficient_quota"),
     # A retry by itself is what the loop does already.
@@ -142,7 +145,7 @@ def _retry_after(error: Exception, now: datetime) -> int | None:
     match error:
         case errors.BudgetRefused():
             return max(1, ceil((error.refusal.retry_at - now).total_seconds()))
-        case errors.BreakerOpen() | errors.LoopRefused():
+        case errors.BreakerOpen() | errors.LoopRefused() | errors.IdempotencyInProgress():
             return max(1, ceil((error.retry_at - now).total_seconds()))
         case errors.LedgerUnavailable() | errors.SpansUnavailable():
             return 1

@@ -16,3 +16,15 @@ def streamed(work: Callable[[Sequence[Record]], None]) -> Callable[[dict[str, An
         return {"batchItemFailures": []}
 
     return scheduled(handle)
+
+
+def streamed_in_part(
+    work: Callable[[Sequence[Record]], Sequence[Record]],
+) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """The Lambda entry of work that returns the records which must come again. A stream comes again from the earliest of them on."""
+
+    def handle(event: Mapping[str, Any]) -> Mapping[str, Any]:
+        failed = work(event["Records"])
+        return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]} for record in failed]}
+
+    return scheduled(handle)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
 
+from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.call_span import CallFacts, span_of
 from tollgate.domain.chat import (
     ChatRequest,
@@ -234,11 +235,12 @@ def _ask_upstream(
         return NotSent(message="No time was left to ask the upstream.", ours=True)
     model = ports.prices.model_of(taken.offer.price.model)
     body = upstream_body(chat, taken.offer.price, model, output_tokens=taken.offer.bound.output)
+    labels = CallLabels(tenant_id=taken.page.tenant_id, hold_id=str(taken.hold_id), attribution=chat.attribution)
     # A probe asks once: an upstream that is ill is spared.
     if ports.sleep is None or guarded.is_probe(taken.offer.price.model):
-        return ports.upstream.complete(body, timeout_s=time_left.total_seconds())
+        return ports.upstream.complete(body, labels=labels, timeout_s=time_left.total_seconds())
     return ask_with_retries(
-        ports.upstream, body, until=until, clock=ports.clock, sleep=ports.sleep, jitter=ports.jitter
+        ports.upstream, body, labels=labels, until=until, clock=ports.clock, sleep=ports.sleep, jitter=ports.jitter
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.outcome import UpstreamResult
 from tollgate.domain.retry import wait_before_retry
 from tollgate.ports import Upstream
@@ -13,6 +14,7 @@ def ask_with_retries(
     upstream: Upstream,
     body: Mapping[str, Any],
     *,
+    labels: CallLabels,
     until: datetime,
     clock: Callable[[], datetime],
     sleep: Callable[[float], None],
@@ -21,7 +23,7 @@ def ask_with_retries(
     """At most three tries in all; each has what is left of the time until `until`."""
     tried = 0
     while True:
-        result = upstream.complete(body, timeout_s=(until - clock()).total_seconds())
+        result = upstream.complete(body, labels=labels, timeout_s=(until - clock()).total_seconds())
         tried += 1
         time_left_s = (until - clock()).total_seconds()
         wait = wait_before_retry(result, tried=tried, time_left_s=time_left_s, jitter=jitter())
