@@ -15,7 +15,7 @@ from tollgate.domain.image import Image
 from tollgate.domain.image_tokens import image_tokens
 from tollgate.domain.model import Capability, Kind, Model
 from tollgate.domain.price import STANDARD_TIER, Bound, Price
-from tollgate.domain.rewriting import rewritten
+from tollgate.domain.rewriting import can_serve, rewritten
 from tollgate.domain.span import Attribution
 from tollgate.domain.tenant import TenantSettings
 
@@ -55,6 +55,22 @@ class ChatRequest:
     @property
     def input_bytes(self) -> int:
         return sum(len(text.encode()) for text in self.texts)
+
+    def check_model(self, model: Model, /) -> None:
+        """Raises RequestInvalid."""
+        check_model(self, model)
+
+    def can_be_served_by(self, model: Model, /) -> bool:
+        return can_serve(self.body, model, has_images=bool(self.images))
+
+    def by_bytes(self, settings: TenantSettings, price: Price, /) -> Bound:
+        return bound_by_bytes(self, settings, price)
+
+    def by_count(self, text_tokens: int, settings: TenantSettings, price: Price, /) -> Bound:
+        return bound_by_count(self, text_tokens, settings, price)
+
+    def sent(self, model: Model, price: Price, /, *, output_tokens: int) -> dict[str, Any]:
+        return upstream_body(self, price, model, output_tokens=output_tokens)
 
 
 def parse_chat(body: Mapping[str, Any], attribution: Attribution, *, default_model: str) -> ChatRequest:
@@ -224,7 +240,7 @@ def check_model(chat: ChatRequest, model: Model) -> None:
 
 
 def bound_by_bytes(chat: ChatRequest, settings: TenantSettings, price: Price) -> Bound:
-    """The bound that needs no tokenizer: a token has at least one byte."""
+    """The bound that needs no tokenizer: a token has at least one byte. Raises NotBounded for images that have no rule on the model."""
     return _bound(chat, chat.input_bytes, settings, price)
 
 
@@ -234,15 +250,10 @@ def bound_by_count(chat: ChatRequest, text_tokens: int, settings: TenantSettings
 
 
 def _bound(chat: ChatRequest, text_tokens: int, settings: TenantSettings, price: Price) -> Bound:
-    tokens = input_tokens(chat, text_tokens, price.model)
+    tokens = chat.tokens_given
+    if tokens is None:
+        tokens = text_tokens + chat.overhead_tokens + sum(image_tokens(price.model, image) for image in chat.images)
     return Bound(input=min(tokens, price.input_max), output=output_limit(chat, settings, price), choices=chat.choices)
-
-
-def input_tokens(chat: ChatRequest, text_tokens: int, model: str) -> int:
-    """The most input tokens that it costs on this model, however many that takes. Raises NotBounded for images without a rule."""
-    if chat.tokens_given is not None:
-        return chat.tokens_given
-    return text_tokens + chat.overhead_tokens + sum(image_tokens(model, image) for image in chat.images)
 
 
 def output_limit(chat: ChatRequest, settings: TenantSettings, price: Price) -> int:

@@ -1,22 +1,15 @@
 """The governed call: hold the worst case, ask the upstream, settle the true cost."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, partial
 
 from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.call_span import CallFacts, span_of
-from tollgate.domain.chat import (
-    ChatRequest,
-    bound_by_bytes,
-    bound_by_count,
-    check_model,
-    input_tokens,
-    output_limit,
-    upstream_body,
-)
+from tollgate.domain.chat import ChatRequest
 from tollgate.domain.downgrade import Menu, Offer, menu_of
 from tollgate.domain.errors import (
     BreakerOpen,
@@ -33,7 +26,6 @@ from tollgate.domain.model import Kind, Model
 from tollgate.domain.outcome import Answered, Declined, NotSent, Settlement, Unclear, UpstreamResult, settlement_of
 from tollgate.domain.page import HoldKind, Page
 from tollgate.domain.price import Bound, Price
-from tollgate.domain.rewriting import can_serve
 from tollgate.domain.tenant import FitOrder, TenantSettings
 from tollgate.domain.tokenizer import O200K
 from tollgate.domain.window import window_at
@@ -172,9 +164,9 @@ def chat_menu(
     if not settings.allows(chat.model):
         raise RequestInvalid(f"This tenant may not use the model {chat.model[:80]!r}.", param="model")
     price, model = prices.price_of(chat.model, at), prices.model_of(chat.model)
-    check_model(chat, model)
+    chat.check_model(model)
     counted = cache(lambda: counter.count(chat.texts))
-    asked = Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
+    asked = Offer(price=price, bound=chat.by_bytes(settings, price), under_soft_cap=False)
     return menu_of(
         asked,
         list(_cheaper(chat, settings, prices, counted, model, at)),
@@ -202,20 +194,22 @@ def _cheaper(
             continue
         with suppress(ModelNotPriced, NotBounded):
             price, model = prices.price_of(name, at), prices.model_of(name)
-            if can_serve(chat.body, model, has_images=bool(chat.images)) and _has_room(
-                chat, settings, price, model, counted
-            ):
-                yield Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
+            if chat.can_be_served_by(model) and _has_room(chat, settings, price, model, counted):
+                yield Offer(price=price, bound=chat.by_bytes(settings, price), under_soft_cap=False)
 
 
 def _has_room(
     chat: ChatRequest, settings: TenantSettings, price: Price, model: Model, counted: Callable[[], int]
 ) -> bool:
     """Whether input and output fit the model together: of some models the context is one window. Counts only where bytes do not fit."""
-    room = model.input_max - output_limit(chat, settings, price)
-    if input_tokens(chat, chat.input_bytes, model.name) <= room:
+    unclipped = replace(price, input_max=sys.maxsize)
+
+    def fits(bound: Bound) -> bool:
+        return bound.input + bound.output <= model.input_max
+
+    if fits(chat.by_bytes(settings, unclipped)):
         return True
-    return model.tokenizer == O200K and input_tokens(chat, counted(), model.name) <= room
+    return model.tokenizer == O200K and fits(chat.by_count(counted(), settings, unclipped))
 
 
 def _count(
@@ -223,8 +217,8 @@ def _count(
 ) -> Bound:
     """By bytes where the model's own tokenizer is not the one that counts."""
     if prices.model_of(offer.price.model).tokenizer != O200K:
-        return bound_by_bytes(chat, settings, offer.price)
-    return bound_by_count(chat, counted(), settings, offer.price)
+        return chat.by_bytes(settings, offer.price)
+    return chat.by_count(counted(), settings, offer.price)
 
 
 def _ask_upstream(
@@ -233,8 +227,8 @@ def _ask_upstream(
     time_left = until - ports.clock()
     if time_left <= timedelta(0):
         return NotSent(message="No time was left to ask the upstream.", ours=True)
-    model = ports.prices.model_of(taken.offer.price.model)
-    body = upstream_body(chat, taken.offer.price, model, output_tokens=taken.offer.bound.output)
+    price = taken.offer.price
+    body = chat.sent(ports.prices.model_of(price.model), price, output_tokens=taken.offer.bound.output)
     labels = CallLabels(tenant_id=taken.page.tenant_id, hold_id=str(taken.hold_id), attribution=chat.attribution)
     # A probe asks once: an upstream that is ill is spared.
     if ports.sleep is None or guarded.is_probe(taken.offer.price.model):
