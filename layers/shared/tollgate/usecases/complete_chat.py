@@ -165,7 +165,8 @@ def chat_menu(
         raise RequestInvalid(f"This tenant may not use the model {chat.model[:80]!r}.", param="model")
     price, model = prices.price_of(chat.model, at), prices.model_of(chat.model)
     chat.check_model(model)
-    counted = cache(lambda: counter.count(chat.texts))
+    # What the agent counted itself needs no tokenizer.
+    counted = cache(lambda: counter.count(chat.texts) if chat.tokens_given is None else 0)
     asked = Offer(price=price, bound=chat.by_bytes(settings, price), under_soft_cap=False)
     return menu_of(
         asked,
