@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from tollgate.adapters.openai_upstream import OpenAiUpstream
 from tollgate.domain.call_labels import CallLabels
@@ -131,6 +132,17 @@ def test_where_nobody_listens_nothing_was_sent() -> None:
 
     assert isinstance(upstream.complete(REQUEST, path=CHAT, labels=LABELS, timeout_s=5), NotSent)
     upstream.close()
+
+
+def test_without_a_key_nothing_is_sent_and_nothing_is_the_providers_fault(provider: Provider) -> None:
+    def unreadable() -> str:
+        raise EndpointConnectionError(endpoint_url="secretsmanager")
+
+    result = OpenAiUpstream(provider.url, unreadable).complete(REQUEST, path=CHAT, labels=LABELS, timeout_s=5)
+
+    assert isinstance(result, NotSent)
+    assert result.ours
+    assert provider.asked == []
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "body"])

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, TypeVar
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from tollgate.adapters.openai_events import tier_of, usage_chunk
 from tollgate.adapters.openai_usage import usage_of
 from tollgate.domain.call_labels import CallLabels
@@ -47,9 +49,12 @@ class OpenAiUpstream:
 
         ends = time.monotonic() + timeout_s
         try:
+            client = self._ready_client()
+        except (BotoCoreError, ClientError) as error:
+            return NotSent(message=f"The key for the provider could not be read ({type(error).__name__}).", ours=True)
+        try:
             timeout, headers = _timeout(timeout_s, self._connect_timeout_s), self._headers(labels)
-            client = self._ready_client().with_options(timeout=timeout, default_headers=headers)
-            call = _call(client, path, request)
+            call = _call(client.with_options(timeout=timeout, default_headers=headers), path, request)
             return _read_stream(call, ends) if request.get("stream") else _read_body(call, ends)
         except openai.APIStatusError as error:
             return _declined(error)

@@ -35,7 +35,7 @@ class Declined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotSent:
-    """The request never left: DNS, connect, TLS; or `ours`: no time was left to send it."""
+    """The request never left: DNS, connect, TLS; or `ours`: no time was left to send it, or no key to send it with."""
 
     message: str
     ours: bool = False
