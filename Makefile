@@ -12,6 +12,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
 PYTEST_ARGS ?=
+BENCH ?=
 RUNTIME ?= python3.13
 ARCHITECTURE ?= arm64
 
@@ -78,8 +79,8 @@ soak: setup ## Long random traffic against the local stack, books compared all a
 	@$(RUN) -m tests.bench.soak
 
 .PHONY: bench
-bench: setup ## What a call costs in time
-	@$(RUN) -m tests.bench
+bench: setup ## What a call costs in time, bytes and write units (BENCH='hold page hot' for some)
+	@PYTHONPATH=layers/shared $(RUN) -m tests.bench $(BENCH)
 
 .PHONY: lock
 lock: ## Compile requirements/ and the layers' lists anew (LOCK_ARGS=--upgrade for newer versions)

@@ -1,0 +1,36 @@
+"""That each benchmark runs, at its smallest; what it measures is nobody's promise."""
+
+import pytest
+
+from tests.bench import __main__ as bench
+from tests.bench import hold, hot, page
+
+
+def test_a_name_without_a_benchmark_is_refused_before_any_runs() -> None:
+    with pytest.raises(SystemExit, match="no benchmark holt"):
+        bench.main(["hold", "holt"])
+
+
+def test_the_page_is_measured_at_every_moment_of_its_month() -> None:
+    text = "\n".join(page.report(in_flight=(0, 2), seconds=(1,)))
+
+    assert all(moment.name in text for moment in page.MOMENTS)
+
+
+def test_a_hold_and_a_settlement_are_one_round_trip_each() -> None:
+    measured = hold.measure(in_flight=2, rounds=1, calls=1)
+
+    assert {each.deed.name: each.round_trips for each in measured} == {"hold": 1, "settlement": 1}
+    assert all(each.microseconds for each in measured)
+
+
+def test_the_page_s_books_are_equal_after_every_scene() -> None:
+    with hot.stage(processes=1) as stage:
+        calm = stage.play("calm", 2, beside=3, upstream_s=0.05, seconds=0.2)
+        crowded = stage.play("crowded", 4, upstream_s=0.1, seconds=0.2, in_flight_max=1)
+
+    assert calm.is_right
+    assert len(calm.page.holds) == 3
+    assert crowded.is_right
+    assert {refusal.reason for refusal in crowded.tally.refused} <= {"in_flight"}
+    assert any(answer.code == "ConditionalCheckFailedException" for answer in crowded.tally.answers)
