@@ -10,8 +10,10 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(NEW_ENOUGH)' 2>/dev/null && { command -v "$$name"; break; }; done)
 VENV := .venv
+LOCKS := requirements/dev.txt requirements/prices.txt
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
 PYTEST_ARGS ?=
+SOAK_ARGS ?=
 BENCH ?=
 RUNTIME ?= python3.13
 ARCHITECTURE ?= arm64
@@ -27,15 +29,15 @@ help: ## This list
 
 .PHONY: setup
 setup: ## The virtual environment (every other target brings it too)
-	@if cmp -s requirements/dev.txt $(VENV)/lock.txt; then exit 0; fi
+	@if cat $(LOCKS) | cmp -s - $(VENV)/lock.txt; then exit 0; fi
 	if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c '$(NEW_ENOUGH)'; then
 		echo "Tollgate needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1
 	fi
 	echo "Installing the locked dependencies into $(VENV) (once)"
 	rm -rf $(VENV)
 	"$(PYTHON)" -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: -r requirements/dev.txt
-	cp requirements/dev.txt $(VENV)/lock.txt
+	$(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: $(LOCKS:%=-r %)
+	cat $(LOCKS) > $(VENV)/lock.txt
 
 .PHONY: check
 check: setup ## Lint, types, directions of imports, the template
@@ -44,6 +46,7 @@ check: setup ## Lint, types, directions of imports, the template
 	$(VENV)/bin/mypy layers/shared/tollgate functions infra tests/infra
 	PYTHONPATH=layers/shared $(VENV)/bin/lint-imports
 	$(VENV)/bin/cfn-lint template.yaml
+	$(RUN) -m infra.prices --check
 
 .PHONY: test
 test: setup ## Every test, the local stack's included
@@ -76,17 +79,21 @@ clean: ## Stop the local stack and forget its state and builds
 
 .PHONY: soak
 soak: setup ## Long random traffic against the local stack, books compared all along
-	@$(RUN) -m tests.bench.soak
+	@PYTHONPATH=layers/shared:. $(RUN) -m tests.soak $(SOAK_ARGS)
 
 .PHONY: bench
 bench: setup ## What a call costs in time, bytes and write units (BENCH='hold page hot' for some)
-	@PYTHONPATH=layers/shared $(RUN) -m tests.bench $(BENCH)
+	@PYTHONPATH=layers/shared:. $(RUN) -m tests.bench $(BENCH)
 
 .PHONY: lock
 lock: ## Compile requirements/ and the layers' lists anew (LOCK_ARGS=--upgrade for newer versions)
 	@"$(PYTHON)" -m venv .local/lock
 	.local/lock/bin/python -m pip install --quiet uv==0.13.9
 	PATH="$(CURDIR)/.local/lock/bin:$$PATH" "$(PYTHON)" infra/lock_requirements.py $(LOCK_ARGS)
+
+.PHONY: prices
+prices: setup ## Write the price list anew from its sources (infra/prices/README.md)
+	@$(RUN) -m infra.prices
 
 .PHONY: build
 build: setup ## Build for AWS (RUNTIME=python3.13 ARCHITECTURE=arm64)
@@ -97,3 +104,7 @@ deploy: build ## Deploy to AWS with your own credentials; asks before it changes
 	@$(VENV)/bin/sam deploy --config-file "$(CURDIR)/samconfig.toml" \
 		--template-file ".aws-sam/$(RUNTIME)-$(ARCHITECTURE)/build/template.yaml" \
 		--parameter-overrides Runtime="$(RUNTIME)" Architecture="$(ARCHITECTURE)" $(PARAMETERS)
+
+.PHONY: restore
+restore: setup ## Bring a ledger that was put back to an old state up to Postgres: infra/runbooks/restore.md (ARGS='--local ...')
+	@$(RUN) -m infra.restore $(ARGS)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEV = ROOT / "requirements" / "dev.txt"
+PRICES = ROOT / "requirements" / "prices.txt"
 LAYERS = ROOT / "layers" / "dependencies"
 
 
 def main() -> None:
     compile_group("dev", DEV, upgrade="--upgrade" in sys.argv)
+    compile_group("prices", PRICES, alone=True, upgrade="--upgrade" in sys.argv)
     base = LAYERS / "base" / "requirements.txt"
     compile_group("base", base, constraint=DEV)
     for group in ("openai", "postgres", "http"):
@@ -24,6 +26,7 @@ def compile_group(
     *,
     constraint: Path | None = None,
     without: frozenset[str] = frozenset(),
+    alone: bool = False,
     upgrade: bool = False,
 ) -> None:
     command = ["uv", "pip", "compile", "--quiet", "--group", group, "--universal", "--python-version", "3.11"]
@@ -31,6 +34,7 @@ def compile_group(
     command += ["--generate-hashes", "--no-header", "--no-emit-index-url", "--no-emit-find-links", "--no-annotate"]
     command += ["--output-file", str(target.relative_to(ROOT))]
     command += ["--constraint", str(constraint.relative_to(ROOT))] if constraint else []
+    command += ["--no-deps"] if alone else []
     command += ["--upgrade"] if upgrade else []
     command += [word for name in sorted(without) for word in ("--no-emit-package", name)]
     subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)

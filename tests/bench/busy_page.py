@@ -31,6 +31,7 @@ def page_with(in_flight: int, settings: TenantSettings, *, day: int, days_kept: 
             amount=menu.asked.amount,
             tokens=BOUND.tokens,
             day=asked.window.day,
+            opened_at=int(at.timestamp()),
             expires_at=int(asked.expires_at.timestamp()),
             model=menu.asked.price.model,
             agent=agent,

@@ -54,7 +54,7 @@ def a_menu(at: datetime) -> Menu:
     asked, cheaper = (
         Offer(price=prices.price_of(model, at), bound=BOUND, under_soft_cap=False) for model in (MODEL, CHEAPER_MODEL)
     )
-    return menu_of(asked, cheaper, lambda offer: offer.bound)
+    return menu_of(asked, [cheaper], lambda offer: offer.bound)
 
 
 def new_key() -> str:

@@ -85,7 +85,14 @@ def entry_sizes() -> dict[str, int]:
 
 
 def _entry_size(**fields: object) -> int:
-    usual = {"kind": HoldKind.CALL, "tokens": 7224, "day": "30", "expires_at": 1_796_061_675, "model": "gpt-5.4"}
+    usual = {
+        "kind": HoldKind.CALL,
+        "tokens": 7224,
+        "day": "30",
+        "opened_at": 1_796_061_601,
+        "expires_at": 1_796_061_675,
+        "model": "gpt-5.4",
+    }
     hold = Hold(**(usual | {"key": "k" * 12, "amount": NanoUsd(30_860_000)} | fields))
     return size_of({hold.key: hold_value(hold)}) + 1
 

@@ -34,6 +34,8 @@ FULL = a_span(
     request_id="request-1",
     upstream_id="chatcmpl-1",
     error_code="none",
+    opened_at=datetime(2026, 11, 23, 17, 59, 58, tzinfo=UTC),
+    would_have="refuse:daily_budget",
     at=datetime(2026, 11, 23, 18, 0, 0, 123000, tzinfo=UTC),
 )
 
@@ -80,6 +82,8 @@ def test_every_field_of_a_span_has_its_column(spans: PostgresSpans, database: st
         "request_id": "request-1",
         "response_id": "chatcmpl-1",
         "error_type": "none",
+        "opened_at": FULL.opened_at,
+        "would_have": "refuse:daily_budget",
     }
 
 

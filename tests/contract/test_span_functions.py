@@ -100,6 +100,9 @@ def get(path: str, *, role: str = "tenant", accept: str = "application/json", **
     return answer
 
 
+OBSERVED_NOTHING = {"wouldHaveRefusedCalls": 0, "wouldHaveRefusedUsd": 0, "wouldHaveDowngradedCalls": 0}
+
+
 def test_the_summary_has_the_shape_of_the_api(spans: PostgresSpans) -> None:
     spans.add(
         [
@@ -132,6 +135,7 @@ def test_the_summary_has_the_shape_of_the_api(spans: PostgresSpans) -> None:
         "reasoningTokens": 100,
         "downgradedCalls": 0,
         "savedByDowngradeUsd": 0,
+        **OBSERVED_NOTHING,
         "refusedCalls": None,
     }
     cheap = {
@@ -143,6 +147,7 @@ def test_the_summary_has_the_shape_of_the_api(spans: PostgresSpans) -> None:
         "reasoningTokens": 0,
         "downgradedCalls": 1,
         "savedByDowngradeUsd": 0.005,
+        **OBSERVED_NOTHING,
         "refusedCalls": None,
     }
     assert body == {
@@ -160,6 +165,7 @@ def test_the_summary_has_the_shape_of_the_api(spans: PostgresSpans) -> None:
             "reasoningTokens": 100,
             "downgradedCalls": 1,
             "savedByDowngradeUsd": 0.005,
+            **OBSERVED_NOTHING,
             "refusedCalls": None,
         },
         "groups": [{"key": "gpt-4o"} | dear, {"key": "gpt-4o-mini"} | cheap],

@@ -49,6 +49,11 @@ class TwoPrices:
             raise ModelNotPriced(model)
         return found
 
+    price_of_spent = price_of
+
+    def in_place_of(self, model: str, at: datetime) -> str | None:
+        return model
+
 
 class CountsLetters:
     """TokenCounter: a token for every letter, where `bound_by_bytes` counts a letter beyond ASCII as two to four."""
@@ -100,6 +105,7 @@ def a_hold(key: str = "first", amount: int = 10, **fields: Any) -> Hold:
         "kind": HoldKind.CALL,
         "tokens": amount,
         "day": DAY,
+        "opened_at": int(NOON.timestamp()),
         "expires_at": int((NOON + EXPIRY).timestamp()),
         "model": "dear",
     }
@@ -127,14 +133,13 @@ def a_settlement(cost: int, *, tokens: int | None = None, outcome: Outcome = Out
     return Settlement(cost=NanoUsd(cost), tokens=cost if tokens is None else tokens, outcome=outcome)
 
 
-def a_menu(amount: int, *, cheaper: bool = False, counted: int | None = None) -> Menu:
-    """Asks for `amount` of `dear`; `counted`: the input tokens that a tokenizer would find."""
-    bound = Bound(input=amount, output=0)
+def a_menu(amount: int, *, cheaper: bool = False, counted: int | None = None, output: int = 0, **how: Any) -> Menu:
+    """Asks for `amount` of `dear`, of which `output` are output tokens; `counted`: the input tokens that a tokenizer would find."""
+    bound = Bound(input=amount - output, output=output)
     asked = Offer(price=DEAR, bound=bound, under_soft_cap=False)
-    cheap = Offer(price=CHEAP, bound=bound, under_soft_cap=False) if cheaper else None
-    return menu_of(
-        asked, cheap, lambda offer: replace(offer.bound, input=amount if counted is None else min(counted, amount))
-    )
+    cheap = [Offer(price=CHEAP, bound=bound, under_soft_cap=False)] if cheaper else []
+    found = bound.input if counted is None else min(counted, bound.input)
+    return menu_of(asked, cheap, lambda offer: replace(offer.bound, input=found), **how)
 
 
 def labels(agent: str | None = None) -> Attribution:

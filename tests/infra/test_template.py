@@ -14,11 +14,15 @@ ROUTES = {
     ("PUT", "/api/cost/budget/{tenantId}"): "PutBudget",
     ("POST", "/api/cost/budget/{tenantId}/raises"): "CreateRaise",
     ("DELETE", "/api/cost/budget/{tenantId}/raises/{raiseId}"): "EndRaise",
+    ("GET", "/api/cost/budget/{tenantId}/holds"): "ListHolds",
+    ("DELETE", "/api/cost/budget/{tenantId}/holds/{holdId}"): "CloseHold",
     ("GET", "/api/cost/summary/{tenantId}"): "SummarizeCost",
     ("GET", "/api/health"): "GetHealth",
     ("POST", "/api/keys"): "CreateKey",
     ("GET", "/api/keys"): "ListKeys",
     ("DELETE", "/api/keys/{keyId}"): "RevokeKey",
+    ("GET", "/api/breakers"): "ListBreakers",
+    ("DELETE", "/api/breakers/{breakerId}"): "ResetBreaker",
 }
 EVERY_FUNCTION = pytest.mark.parametrize("name", sorted(functions()))
 
@@ -104,7 +108,13 @@ def test_a_span_that_cannot_be_written_is_kept() -> None:
 
 
 def test_schedules_are_the_scheduler_s() -> None:
-    assert {name for name, _ in events("ScheduleV2")} == {"SweepHolds", "RollUpSpend", "SyncServiceTitan"}
+    assert {name for name, _ in events("ScheduleV2")} == {
+        "SweepHolds",
+        "RollUpSpend",
+        "SyncServiceTitan",
+        "ExpirePages",
+        "RefreshModels",
+    }
 
 
 def test_what_api_gateway_answers_itself_fits_both_kinds_of_client() -> None:

@@ -9,13 +9,12 @@ import pytest
 from infra.local.demo.bill import bill_of, cost_of, read_prices
 
 PRICES: Mapping[str, Any] = json.loads("""{
-    "long_context": {"input": "2", "cached": "2", "cache_write": "2", "output": "1.5"},
-    "models": [
-        {"model": "plain", "input": "2.50", "cached": "1.25", "output": "10", "tiers": {"default": "1", "flex": "0.5"}},
-        {"model": "fine", "input": "0.15", "cached": "0.075", "output": "0.60", "tiers": {"default": "1", "flex": "0.5"}},
-        {"model": "writing", "input": "4", "cached": "0.40", "cache_write": "5", "output": "20",
-         "long_context_above": 1000, "tiers": {"default": "1", "priority": "2"}}
-    ]
+    "models": {
+        "plain": {"prices": [{"input": "2.50", "cached": "1.25", "output": "10", "tiers": {"flex": "0.5"}}]},
+        "fine": {"prices": [{"input": "0.15", "cached": "0.075", "output": "0.60", "tiers": {"flex": "0.5"}}]},
+        "writing": {"prices": [{"input": "4", "cached": "0.40", "cache_write": "5", "output": "20", "above": 1000,
+            "long": {"input": "8", "cached": "0.80", "cache_write": "10", "output": "30"}, "tiers": {"priority": "2"}}]}
+    }
 }""")
 
 

@@ -99,21 +99,7 @@ class Audit:
                 self._below_soft_cap(before, hold, settings, decided_at)
 
     def _within(self, page: Page, hold: Hold, settings: TenantSettings, at: datetime) -> None:
-        today = page.day(hold.day)
-        rooms: list[tuple[str, int, int | None]] = [
-            ("month", page.use.used, settings.limit_of(page.month, at)),
-            ("day", today.used, settings.limit_of(f"{page.month}-{hold.day}", at)),
-            ("month's tokens", page.use.tokens, settings.monthly_token_limit),
-            ("day's tokens", today.tokens, settings.daily_token_limit),
-        ]
-        limits = settings.agents.get(hold.agent) if hold.agent else None
-        if limits is not None and hold.agent is not None:
-            use = page.agent(hold.agent)
-            rooms += [
-                ("agent's month", use.month.used, limits.monthly),
-                ("agent's day", use.days.get(hold.day, Use()).used, limits.daily),
-            ]
-        for name, used, limit in rooms:
+        for name, used, limit in rooms_of(page, hold, settings, at):
             assert limit is None or used <= limit, (
                 f"OVERSPEND: {used} of {limit} of the {name} after a hold of {hold.amount} was let in"
             )
@@ -123,3 +109,22 @@ class Audit:
             assert use.spent < settings.soft_amount(NanoUsd(settings.limit_of(name, at))), (
                 f"SOFT: {name} is past its soft cap"
             )
+
+
+def rooms_of(page: Page, hold: Hold, settings: TenantSettings, at: datetime) -> list[tuple[str, int, int | None]]:
+    """What a hold was held against: each window's name, what is used of it by now, and its limit (None: it has none)."""
+    today = page.day(hold.day)
+    rooms: list[tuple[str, int, int | None]] = [
+        ("month", page.use.used, settings.limit_of(page.month, at)),
+        ("day", today.used, settings.limit_of(f"{page.month}-{hold.day}", at)),
+        ("month's tokens", page.use.tokens, settings.monthly_token_limit),
+        ("day's tokens", today.tokens, settings.daily_token_limit),
+    ]
+    limits = settings.agents.get(hold.agent) if hold.agent else None
+    if limits is not None and hold.agent is not None:
+        use = page.agent(hold.agent)
+        rooms += [
+            ("agent's month", use.month.used, limits.monthly),
+            ("agent's day", use.days.get(hold.day, Use()).used, limits.daily),
+        ]
+    return rooms

@@ -32,6 +32,7 @@ from tollgate.domain.chat import parse_chat
 from tollgate.domain.errors import (
     BreakerOpen,
     BudgetRefused,
+    HoldNotFound,
     LedgerUnavailable,
     UpstreamRejected,
     UpstreamUnknown,
@@ -39,7 +40,6 @@ from tollgate.domain.errors import (
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.outcome import Answered, UpstreamResult
 from tollgate.domain.page import HoldKind, Page
-from tollgate.domain.posting import lapse_hold, void_hold
 from tollgate.domain.price import cost_of
 from tollgate.domain.refusal import Reason, Refusal
 from tollgate.domain.span import Outcome
@@ -49,7 +49,9 @@ from tollgate.domain.window import Window, window_at
 from tollgate.usecases.change_limits import Change, change_limits, months_around
 from tollgate.usecases.complete_chat import ChatPorts, complete_chat
 from tollgate.usecases.record_cost import Spent, record
+from tollgate.usecases.remember_refusals import RefusalMemory
 from tollgate.usecases.settle_hold import Place, settle
+from tollgate.usecases.show_holds import close_hold
 from tollgate.usecases.sweep_holds import sweep_holds
 from tollgate.usecases.take_hold import Taken, Wanted, take_hold
 
@@ -83,6 +85,7 @@ class Shop:
     calls: dict[str, Call] = field(default_factory=dict)
     records: dict[str, tuple[Spent, frozenset[int]]] = field(default_factory=dict)
     history: list[TenantSettings] = field(default_factory=list)
+    memory: RefusalMemory | None = None
 
     # ---- what the world looks like -----------------------------------------------------------------------------------------
 
@@ -119,12 +122,19 @@ class Shop:
         agent: str | None = None,
         cheaper: bool = False,
         counted: int | None = None,
+        output_floor: int | None = None,
         known: TenantSettings | None = None,
         steps: Iterable[Step] = (),
     ) -> Call:
         """A call that holds, or was refused: then it has no `taken`. `known`: the settings that its gate last saw."""
         settings = known or self.settings
-        menu = a_menu(amount, cheaper=cheaper, counted=counted)
+        menu = a_menu(
+            amount,
+            cheaper=cheaper,
+            counted=counted,
+            output=amount // 2 if output_floor else 0,
+            output_floor=output_floor,
+        )
         call = Call(key=self.new_key(), kind=kind, most=amount, begun_at=self.clock.now)
         self.calls[call.key] = call
         if menu.asked.under_soft_cap:
@@ -147,6 +157,7 @@ class Shop:
                 accounts=self.books.accounts,
                 clock=self.clock,
                 until=self.clock.now + LIFE,
+                memory=self.memory,
             )
         except Killed:
             call.booked_at_rest = range(amount + 1)
@@ -211,6 +222,7 @@ class Shop:
             upstream=self.upstream,
             clock=self.clock,
             new_key=lambda: call.key,
+            memory=self.memory,
         )
         self._play(steps)
         was_killed = False
@@ -277,18 +289,12 @@ class Shop:
             assert recorded.cost == first.cost
             self.records[name] = (first, frozenset({int(first.cost)}))
 
-    def close_live(self, call: Call) -> None:
+    def close_live(self, call: Call, steps: Iterable[Step] = ()) -> None:
         """An admin gives up a hold: a check for nothing, a call in full. Its holder does not know."""
         assert call.taken is not None
-        hold, at = call.taken.hold, self.clock.now
-        if hold.kind is HoldKind.CHECK:
-            posting = void_hold(hold, span=a_span(hold, 0, at=at, posting="void", outcome=Outcome.VOIDED), at=at)
-        else:
-            posting = lapse_hold(
-                hold, span=a_span(hold, hold.amount, at=at, posting="lapse", outcome=Outcome.LAPSED), at=at
-            )
-        self._play(())
-        self.books.ledger.post(posting, None, tenant_id=TENANT, month=call.taken.hold_id.month)
+        self._play(steps)
+        with suppress(HoldNotFound, LedgerUnavailable, Killed):
+            close_hold(TENANT, call.taken.hold_id, self.books.ledger, clock=self.clock)
 
     def sweep(self, steps: Iterable[Step] = ()) -> None:
         self._play(steps)

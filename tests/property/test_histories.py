@@ -11,12 +11,13 @@ import pytest
 from tests.fakes.ledger_world import a_tenant
 from tests.fakes.network import Fate, Step
 from tests.property.shop import Shop, shop_in_memory
+from tollgate.domain.hold_id import kind_of
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.outcome import Answered
 from tollgate.domain.page import HoldKind
 from tollgate.domain.tenant import AgentLimits, Mode
 from tollgate.domain.usage import Usage
-from tollgate.wiring import new_hold_key
+from tollgate.wiring import new_call_key, new_check_key
 
 LOST, LATE, DIES = Step(Fate.LOST), Step(Fate.LATE), Step(Fate.DEATH_DONE)
 ALL_LOST = [LOST] * 3
@@ -255,10 +256,12 @@ def test_a_cheaper_call_in_an_earlier_dearer_hold_is_billed_as_the_cheaper_call(
 
 
 def test_a_key_is_never_given_twice() -> None:
-    keys = {new_hold_key() for _ in range(10_000)}
+    calls, checks = ({draw() for _ in range(10_000)} for draw in (new_call_key, new_check_key))
 
-    assert len(keys) == 10_000
-    assert {len(key) for key in keys} == {12}
+    assert len(calls | checks) == 20_000
+    assert {len(key) for key in calls | checks} == {12}
+    assert {kind_of(key) for key in calls} == {HoldKind.CALL}
+    assert {kind_of(key) for key in checks} == {HoldKind.CHECK}
 
 
 def test_two_calls_have_two_holds(shop: Shop) -> None:

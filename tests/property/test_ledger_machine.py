@@ -22,6 +22,7 @@ from tollgate.domain.outcome import Answered, Declined, NotSent, Unclear, Upstre
 from tollgate.domain.page import HoldKind
 from tollgate.domain.tenant import AgentLimits, Mode, Raise, TenantSettings
 from tollgate.domain.usage import Usage
+from tollgate.usecases.remember_refusals import RefusalMemory
 
 IS_SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 AGENTS = st.sampled_from([None, None, "booking-agent", "call-agent"])
@@ -80,17 +81,26 @@ class LedgerMachine(RuleBasedStateMachine):
         agent=AGENTS,
         cheaper=st.booleans(),
         counted=st.none() | st.integers(0, 40),
+        output_floor=st.none() | st.integers(1, 20),
         is_stale=OFTEN_NOT,
         script=SCRIPTS,
     )
     def hold_a_call(
-        self, amount: Any, agent: str | None, cheaper: bool, counted: int | None, is_stale: bool, script: Any
+        self,
+        amount: Any,
+        agent: str | None,
+        cheaper: bool,
+        counted: int | None,
+        output_floor: int | None,
+        is_stale: bool,
+        script: Any,
     ) -> None:
         self.shop.hold(
             self._amount(amount),
             agent=agent,
             cheaper=cheaper,
             counted=counted,
+            output_floor=output_floor,
             known=self._known(is_stale),
             steps=self._steps(script),
         )
@@ -167,10 +177,14 @@ class LedgerMachine(RuleBasedStateMachine):
     # ---- the rest of the world ----------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.shop.live(HoldKind.CALL) or self.shop.live(HoldKind.CHECK))
-    @rule(which=st.integers(0, 9))
-    def close_a_live_hold(self, which: int) -> None:
+    @rule(which=st.integers(0, 9), script=SCRIPTS)
+    def close_a_live_hold(self, which: int, script: Any) -> None:
         live = self.shop.live(HoldKind.CALL) + self.shop.live(HoldKind.CHECK)
-        self.shop.close_live(live[which % len(live)])
+        self.shop.close_live(live[which % len(live)], self._steps(script))
+
+    @rule(remembers=st.booleans())
+    def start_another_environment(self, remembers: bool) -> None:
+        self.shop.memory = RefusalMemory() if remembers else None
 
     @rule(values=CHANGES, script=SCRIPTS)
     def change_settings(self, values: dict[str, Any], script: Any) -> None:

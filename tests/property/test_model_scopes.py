@@ -63,7 +63,7 @@ def downgraded(dear: int, cheap: int) -> Menu:
     bound = Bound(input=dear, output=0)
     return menu_of(
         Offer(price=DEAR, bound=bound, under_soft_cap=False),
-        Offer(price=cheaper, bound=bound, under_soft_cap=False),
+        [Offer(price=cheaper, bound=bound, under_soft_cap=False)],
         lambda offer: offer.bound,
     )
 

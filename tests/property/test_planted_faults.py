@@ -184,6 +184,10 @@ IN_THE_RULES: dict[str, tuple[Plant, Callable[..., None]]] = {
         _terms(month_room=_one_more),
         histories.test_no_call_passes_what_is_left_of_the_month,
     ),
+    "one too few on the month": (
+        _terms(month_room=lambda room: room - 1),
+        histories.test_no_call_passes_what_is_left_of_the_month,
+    ),
     "no version": (no_version, histories.test_a_gate_with_old_settings_holds_nothing_by_them),
     "no version, late": (no_version, histories.test_a_late_hold_of_old_settings_does_not_land),
     "no version, suspended": (no_version, histories.test_a_suspended_tenant_holds_nothing_by_old_settings_either),

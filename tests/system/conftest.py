@@ -1,43 +1,19 @@
 """The whole stack, deployed once for all system tests, on ports and a state of its own."""
 
-import os
-import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.system.own_stack import own_stack
 from tests.system.tollgate_client import Stack, Tenant, Tollgate, new_tenant
-
-ROOT = Path(__file__).parents[2]
-PORTS = (
-    "TOLLGATE_PORT",
-    "MINISTACK_PORT",
-    "POSTGRES_PORT",
-    "OPENAI_PORT",
-    "SERVICETITAN_PORT",
-    "SERVICETITAN_AUTH_PORT",
-)
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    state = tmp_path_factory.mktemp("stack")
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("OPENAI_", "SERVICETITAN_", "HELICONE_"))
-    }
-    environment |= {"TOLLGATE_STATE_DIR": str(state)} | dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
-    with ExitStack() as closing:
-        run = Stack(root=ROOT, state=state, environment=environment, closing=closing)
-        try:
-            run.command("up", seconds=400)
-            yield run
-        finally:
-            run.command("clean", seconds=120)
+    with own_stack(tmp_path_factory.mktemp("stack")) as run:
+        yield run
 
 
 @pytest.fixture(scope="session")
@@ -60,16 +36,6 @@ def local_openai(stack: Stack) -> Iterator[httpx.Client]:
         yield client
         client.delete("/_local/faults")
         client.delete("/_local/behaviour")
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

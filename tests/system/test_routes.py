@@ -1,5 +1,8 @@
 """Each route, with good input and bad."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
 import pytest
 
 from tests.system.tollgate_client import Stack, Tenant, Tollgate, eventually, nano, new_tenant
@@ -225,9 +228,122 @@ def test_a_calls_own_hold_cannot_be_recorded_from_outside(tenant: Tenant) -> Non
     hold_id = tenant.chat("Hello").headers["x-tollgate-hold-id"]
     spent = tenant.budget()["daily"]["spentUsd"]
 
-    tenant.api.post("/api/cost/record", {"holdId": hold_id, "costUsd": 0})
+    refused = tenant.api.post("/api/cost/record", {"holdId": hold_id, "costUsd": 0})
 
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "record_conflict")
     assert tenant.budget()["daily"]["spentUsd"] == spent
+
+
+def test_a_hold_has_a_name_an_age_and_an_end_and_an_admin_can_void_it(admin: Tollgate, tenant: Tenant) -> None:
+    path = f"/api/cost/budget/{tenant.tenant_id}/holds"
+    asked = {"model": "gpt-4o", "inputTokens": 500, "hold": True, "holdSeconds": 600, "metadata": {"agent": "voice"}}
+    hold = tenant.api.post("/api/cost/check", asked).json()["hold"]
+
+    (seen,) = tenant.api.get(path).json()["holds"]
+
+    assert (seen["id"], seen["kind"], seen["agent"], seen["model"]) == (hold["id"], "check", "voice", "gpt-4o")
+    assert (seen["amountUsd"], seen["expiresAt"]) == (hold["amountUsd"], hold["expiresAt"])
+    assert datetime.fromisoformat(seen["expiresAt"]) - datetime.fromisoformat(seen["openedAt"]) == timedelta(minutes=10)
+    assert tenant.api.delete(f"{path}/{hold['id']}").status_code == 403
+    closed = admin.delete(f"{path}/{hold['id']}")
+    assert (closed.status_code, closed.json()["outcome"], closed.json()["bookedUsd"]) == (200, "voided", 0)
+    assert tenant.api.get(path).json() == {"holds": []}
+    assert tenant.budget()["daily"]["heldUsd"] == 0
+    assert admin.delete(f"{path}/{hold['id']}").status_code == 404
+    assert admin.delete(f"{path}/nonsense").status_code == 400
+
+
+def test_a_live_call_that_an_admin_closes_is_booked_in_full_and_settles_late_at_what_it_cost(
+    admin: Tollgate, tenant: Tenant
+) -> None:
+    path = f"/api/cost/budget/{tenant.tenant_id}/holds"
+    with ThreadPoolExecutor(1) as caller:
+        call = caller.submit(tenant.chat, "[[local: latency=4]] A slow call", max_tokens=50)
+        (hold,) = eventually(lambda: tenant.api.get(path).json()["holds"], until=bool, seconds=20)
+
+        closed = admin.delete(f"{path}/{hold['id']}")
+
+        assert (hold["kind"], closed.json()["outcome"]) == ("call", "lapsed")
+        assert closed.json()["bookedUsd"] == hold["amountUsd"] == tenant.budget()["daily"]["spentUsd"]
+        answer = call.result()
+    assert answer.status_code == 200
+    cost = nano(float(answer.headers["x-tollgate-cost-usd"]))
+    assert 0 < cost < nano(hold["amountUsd"])
+    assert nano(tenant.budget()["daily"]["spentUsd"]) == cost
+
+
+def test_an_observed_tenant_is_served_and_told_what_enforcing_would_have_done(admin: Tollgate, stack: Stack) -> None:
+    shop = new_tenant(admin, stack, dailyBudgetUsd=0.000001, mode="observe")
+
+    answer = shop.chat("Let me through")
+    checked = shop.api.post("/api/cost/check", {"model": "gpt-4o", "inputTokens": 500}).json()
+
+    assert answer.status_code == 200
+    assert answer.headers["x-tollgate-would-have"] == "refuse:daily_budget"
+    assert (checked["decision"], checked["wouldHave"]) == ("allow", "refuse:daily_budget")
+    totals = eventually(
+        lambda: shop.api.get(f"/api/cost/summary/{shop.tenant_id}").json().get("totals", {}),
+        until=lambda totals: totals.get("calls") == 1,
+        seconds=60,
+    )
+    assert totals["wouldHaveRefusedCalls"] == 1
+    assert totals["wouldHaveRefusedUsd"] == totals["costUsd"]
+
+
+def test_a_call_that_does_not_fit_is_made_smaller_down_to_the_tenant_s_floor(admin: Tollgate, stack: Stack) -> None:
+    shop = new_tenant(admin, stack, dailyBudgetUsd=0.005, cheaperModel=None, minOutputTokens=50, softCap=1)
+
+    smaller = shop.chat("[[local: outputTokens=worst]] Who can fix a furnace today?")
+
+    assert smaller.status_code == 200, smaller.text
+    assert smaller.headers["x-tollgate-fit-reason"] == "daily_budget"
+    sent = int(smaller.headers["x-tollgate-max-output-tokens"])
+    assert 50 <= sent < 1024
+    assert smaller.json()["usage"]["completion_tokens"] == sent
+    assert nano(shop.budget()["daily"]["spentUsd"]) <= nano(0.005)
+    assert shop.chat("And tomorrow?").headers["x-tollgate-refusal-reason"] == "daily_budget"
+
+
+def test_a_chain_serves_in_its_order_and_a_caller_may_refuse_all_of_it(admin: Tollgate, stack: Stack) -> None:
+    chains = {"gpt-4o": ["gpt-4.1-mini", "gpt-4o-mini"]}
+    shop = new_tenant(admin, stack, dailyBudgetUsd=5, softCap=0, downgradeChains=chains)
+    path, body = "/v1/chat/completions", {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
+
+    served = shop.chat("Hello", max_tokens=20)
+    never = shop.api.post(path, body, **{"x-tollgate-downgrade": "never"})
+    nonsense = shop.api.post(path, body, **{"x-tollgate-downgrade": "perhaps"})
+
+    assert served.headers["x-tollgate-model-served"] == "gpt-4.1-mini"
+    assert served.headers["x-tollgate-downgrade-reason"] == "soft_cap"
+    assert (never.status_code, never.headers["x-tollgate-refusal-reason"]) == (429, "soft_cap")
+    assert (nonsense.status_code, nonsense.json()["error"]["param"]) == (400, "x-tollgate-downgrade")
+
+
+def test_a_month_that_is_over_stays_readable(stack: Stack, tenant: Tenant) -> None:
+    path = f"/api/cost/budget/{tenant.tenant_id}"
+    tenant.chat("Hello")
+    dynamodb, table = stack.aws("dynamodb"), stack.facts["ledgerTable"]
+    this_month = tenant.budget()["monthly"]["window"]
+    page = dynamodb.get_item(
+        TableName=table, Key={"pk": {"S": f"TENANT#{tenant.tenant_id}"}, "sk": {"S": f"MONTH#{this_month}"}}
+    )["Item"]
+    dynamodb.put_item(TableName=table, Item=page | {"sk": {"S": "MONTH#2024-02"}})
+
+    past = tenant.api.get(path, month="2024-02")
+
+    assert past.status_code == 200, past.text
+    assert past.json()["monthly"] == {
+        "window": "2024-02",
+        "spentUsd": tenant.budget()["monthly"]["spentUsd"],
+        "heldUsd": 0,
+        "limitUsd": None,
+        "remainingUsd": None,
+        "utilization": None,
+        "resetsAt": "2024-03-01T00:00:00Z",
+    }
+    assert tenant.api.get(path, month=this_month).json()["daily"] == tenant.budget()["daily"]
+    assert (tenant.api.get(path, month="2024-01").json()["error"]["code"]) == "month_not_found"
+    assert tenant.api.get(path, month="2024-13").status_code == 400
 
 
 def test_the_summary_tells_where_the_money_went(tenant: Tenant) -> None:

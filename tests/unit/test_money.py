@@ -28,8 +28,8 @@ def test_a_division_rounds_up_by_less_than_one(dividend: int, divisor: int) -> N
     assert 0 <= ceil_div(dividend, divisor) - Fraction(dividend, divisor) < 1
 
 
-@given(st.integers(0, 9_000_000 * NANO_PER_USD))
-def test_the_number_at_the_edge_is_exact_up_to_nine_million_dollars(amount: int) -> None:
+@given(st.integers(0, 8_388_607 * NANO_PER_USD))
+def test_the_number_at_the_edge_is_exact_up_to_eight_million_dollars(amount: int) -> None:
     assert from_usd(Decimal(repr(usd_number(amount)))) == amount
 
 

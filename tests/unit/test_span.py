@@ -43,6 +43,7 @@ def spans(draw: st.DrawFn) -> Span:
         "held_nanousd": amounts,
         "saved_nanousd": amounts,
         **dict.fromkeys(("uncached", "cached", "written", "output", "reasoning"), tokens),
+        "opened_at": st.none() | st.just(at.replace(microsecond=0)),
         **dict.fromkeys(("latency_ms", "upstream_ms"), st.none() | st.integers(1, 900_000)),
     }
     values = {field.name: draw(strategies.get(field.name, text)) for field in fields(Span) if field.name != "at"}

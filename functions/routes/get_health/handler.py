@@ -14,10 +14,12 @@ app = rest_app()
 
 @app.get("/api/health")
 def get_health(deep: Annotated[bool, Query()] = False) -> Response[str]:  # noqa: FBT002
+    warnings = wiring.model_warnings()
     if not deep:
-        return reply(app, {"status": "ok", "version": VERSION})
+        return reply(app, {"status": "ok", "version": VERSION, "warnings": warnings})
     health = check_health(wiring.health_checks())
-    body = {"status": "ok" if health.is_ok else "degraded", "version": VERSION, "checks": health.checks}
+    status = "ok" if health.is_ok else "degraded"
+    body = {"status": status, "version": VERSION, "checks": health.checks, "warnings": warnings}
     return reply(app, body, status=200 if health.is_ok else 503)
 
 

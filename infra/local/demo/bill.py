@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fractions import Fraction
 from math import ceil
 from re import sub
@@ -28,18 +29,19 @@ class Bill:
 
 def cost_of(model: str, tier: str, tokens: Mapping[str, int], prices: Mapping[str, Any]) -> int:
     """Nano-dollars, rounded up once. `tokens`: `uncached`, `cached`, `cacheWrite` and `output`, which do not overlap."""
-    listed = {entry["model"]: entry for entry in prices["models"]}
-    entry = listed.get(model) or listed[sub(r"-\d{4}-\d{2}-\d{2}$", "", model)]
+    models = prices["models"]
+    listed = models.get(model) or models[sub(r"-\d{4}-\d{2}-\d{2}$", "", model)]
+    today = datetime.now(UTC).date().isoformat()
+    entry = [price for price in listed["prices"] if price.get("from", "") <= today][-1]
+    named = ({"default": "1"} | entry.get("tiers", {}))["priority" if tier == "fast" else tier]
+    entry, factor = (entry, Fraction(named)) if isinstance(named, str) else (named, Fraction(1))
     read = tokens["uncached"] + tokens["cached"] + tokens["cacheWrite"]
-    is_long = read > entry.get("long_context_above", read)
-
-    def dollars(rate: str) -> Fraction:
-        return Fraction(entry[rate]) * (Fraction(prices["long_context"][rate]) if is_long else 1)
-
+    rates = entry["long"] if read > entry.get("above", read) else entry
     writing = "cache_write" if "cache_write" in entry else "input"
-    rates = {"uncached": "input", "cached": "cached", "cacheWrite": writing, "output": "output"}
-    total = sum(tokens[kind] * dollars(rate) for kind, rate in rates.items())
-    return ceil(total * Fraction(entry["tiers"][tier]) * NANO_FOR_A_TOKEN)
+    reading = "cached" if "cached" in entry else "input"
+    classes = {"uncached": "input", "cached": reading, "cacheWrite": writing, "output": "output"}
+    total = sum(tokens[kind] * Fraction(rates[name]) for kind, name in classes.items() if tokens[kind])
+    return ceil(total * factor * NANO_FOR_A_TOKEN)
 
 
 def bill_of(served: Iterable[Mapping[str, Any]], tenants: Iterable[str], prices: Mapping[str, Any]) -> Bill:

@@ -3,6 +3,9 @@
 import warnings
 
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from tollgate.domain.page import Page, imbalances
 
 # Most requests have nothing to count.
 warnings.filterwarnings("ignore", message="No application metrics to publish")
@@ -11,3 +14,11 @@ warnings.filterwarnings("ignore", message="No application metrics to publish")
 logger = Logger(log_uncaught_exceptions=True)
 # The tenant is metadata, never a dimension: each value of a dimension is a metric that is billed.
 metrics = Metrics()
+
+
+def watch_page(page: Page) -> None:
+    """Says so, and sets off an alarm, where a page's `used` is not its `spent` and the sum of its holds."""
+    wrong = imbalances(page)
+    if wrong:
+        metrics.add_metric("PagesUnbalanced", MetricUnit.Count, 1)
+        logger.error("used is not spent + held", extra={"tenant_id": page.tenant_id, "unbalanced": wrong})

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
+from tollgate.domain.breaker import Breaker
 from tollgate.domain.job import Cursor, Feed, FeedPage
 from tollgate.domain.migration import Migration
+from tollgate.domain.model import Model
 from tollgate.domain.outcome import UpstreamResult
 from tollgate.domain.page import Page
-from tollgate.domain.place import Delivery, Gap, PageSpend, PlacedSpan
+from tollgate.domain.past_page import PageBooks, PastPage
+from tollgate.domain.place import Delivery, Gap, PageSpend, Place, PlacedSpan
 from tollgate.domain.posting import Posting
 from tollgate.domain.price import Price
 from tollgate.domain.rollup import Stretch, TenantHour, Touched
@@ -44,7 +47,10 @@ class Unreachable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What makes a record count once: its id, a hash of its content, and the answer that a repetition gets."""
+    """What makes a record count once: its id, a hash of its content, and the answer that a repetition gets.
+
+    `content_hash` is empty in one that was made from its span, which does not say what the caller sent: then any content is the same.
+    """
 
     record_id: str
     content_hash: str
@@ -139,7 +145,29 @@ class Keys(Protocol):
 
 class PriceBook(Protocol):
     def price_of(self, model: str, at: datetime) -> Price:
-        """Raises ModelNotPriced."""
+        """For a call that is to be made at that time. Raises ModelNotPriced; ModelGone where it cannot be made any more."""
+
+    def price_of_spent(self, model: str, at: datetime) -> Price:
+        """For a call that was made, whatever became of the model. Raises ModelNotPriced."""
+
+    def model_of(self, model: str) -> Model:
+        """What it is and can do. Raises ModelNotPriced."""
+
+    def in_place_of(self, model: str, at: datetime) -> str | None:
+        """The model itself while it is served, then what replaces it; None where nothing does."""
+
+
+class ModelSource(Protocol):
+    def ends(self) -> Mapping[str, date | None]:
+        """The day from which each model that the provider lists is not served; None: no end is known. Raises ModelSourceFailed."""
+
+
+class ModelEnds(Protocol):
+    def read(self) -> Mapping[str, date | None]:
+        """Raises LedgerUnavailable."""
+
+    def write(self, ends: Mapping[str, date | None], at: datetime) -> None:
+        """In place of what was stored. Raises LedgerUnavailable."""
 
 
 class TokenCounter(Protocol):
@@ -244,3 +272,74 @@ class JobStore(Protocol):
 
     def note_failure(self, connection_id: str, feed: Feed, *, message: str, at: datetime) -> None:
         """Beside the cursor, which stays. Raises JobStoreFailed, or SpansUnavailable."""
+
+
+# ---- what is done seldom: expiry of past pages, and a restore ---------------------------------------------------------------
+
+
+class Shelf(Protocol):
+    """All pages and accounts, without regard to a call. Every method raises LedgerUnavailable."""
+
+    def places(self) -> Sequence[tuple[str, str]]:
+        """(tenant id, month) of every page there is."""
+
+    def tenants(self) -> Sequence[str]:
+        """The ids of every account there is."""
+
+    def past_pages(self, before: str) -> Sequence[PastPage]:
+        """Pages of months before this one; not strongly consistent."""
+
+    def expire(self, past: PastPage, at: int) -> bool:
+        """Lets the page go at that time (Unix seconds), if it has not moved since it was read, and nothing is held in it."""
+
+    def keep(self, past: PastPage) -> bool:
+        """Takes back that it expires, if it still stands as it was read."""
+
+    def put_back(self, page: Page, *, over: Page) -> bool:
+        """Money, holds and numbers of `page` in the place of those of `over`, if it has not moved since it was read."""
+
+    def put_record(self, tenant_id: str, record: Record) -> bool:
+        """False where one of this id is there already."""
+
+    def begin_epoch(self, settings: TenantSettings, pages: Mapping[str, tuple[Page, int]], *, over: int) -> bool:
+        """Puts settings over their version `over`, and gives each page (month -> page, new epoch) their version, its epoch and an entry
+        for each agent that has a budget: in one transaction; False where any of it moved meanwhile."""
+
+
+class SpanBooks(Protocol):
+    """Postgres, page by page. Every method raises SpansUnavailable."""
+
+    def books_of(self, month: str) -> Sequence[PageBooks]:
+        """Of every page that has spans in this month."""
+
+    def spans_after(
+        self, tenant_id: str, month: str, *, seq: int, last: Place | None, count: int
+    ) -> Sequence[PlacedSpan]:
+        """At most so many of a page's spans with a greater `seq`, in order of epoch and seq: those that follow `last`, if given."""
+
+    def record_spans(self, tenant_id: str, month: str, *, since: datetime) -> Sequence[PlacedSpan]:
+        """Those that a record may have left."""
+
+
+# ---- breakers ---------------------------------------------------------------------------------------------------------------
+
+
+class Breakers(Protocol):
+    """The breakers that some environment wrote; one that is not here is closed. Every method raises LedgerUnavailable."""
+
+    def recent(self) -> Sequence[Breaker]:
+        """All of them, eventually consistent: what every environment asks once a second."""
+
+    def read(self, breaker_id: str) -> Breaker | None:
+        """Strongly consistent."""
+
+    def swap(self, new: Breaker) -> bool:
+        """Puts it in the place of its version - 1, or where there is none if that is 0; False where something else stands there."""
+
+    def remove(self, breaker: Breaker) -> None:
+        """If it is still this version."""
+
+
+class Alerts(Protocol):
+    def tell(self, event: str, facts: Mapping[str, object]) -> None:
+        """Something that a person should know of: a log line and a metric by the event's name. Raises nothing."""

@@ -30,6 +30,16 @@ class Settings:
     budget_soft_cap: Decimal
     cheaper_model: str
     default_model: str
+    price_overrides: str
+    breaker_failures: int
+    breaker_rate_limits: int
+    breaker_window_seconds: int
+    breaker_open_seconds: int
+    breaker_longest_open_seconds: int
+    loop_repeats: int
+    loop_failures: int
+    loop_window_seconds: int
+    loop_open_seconds: int
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -43,6 +53,12 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             return Decimal(text(name, default))
         except InvalidOperation as error:
             raise ValueError(f"{name} must be a number, not {environment[name]!r}") from error
+
+    def whole(name: str, default: int) -> int:
+        value = text(name, str(default))
+        if not value.isdecimal():
+            raise ValueError(f"{name} must be a whole number from 0 on, not {environment[name]!r}")
+        return int(value)
 
     return Settings(
         ledger_table=text("LEDGER_TABLE"),
@@ -65,4 +81,14 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         budget_soft_cap=decimal("BUDGET_SOFT_CAP", "0.8"),
         cheaper_model=text("CHEAPER_MODEL", "gpt-4o-mini"),
         default_model=text("DEFAULT_MODEL", "gpt-4o"),
+        price_overrides=text("PRICE_OVERRIDES"),
+        breaker_failures=whole("BREAKER_FAILURES", 10),
+        breaker_rate_limits=whole("BREAKER_RATE_LIMITS", 20),
+        breaker_window_seconds=whole("BREAKER_WINDOW_SECONDS", 30),
+        breaker_open_seconds=whole("BREAKER_OPEN_SECONDS", 5),
+        breaker_longest_open_seconds=whole("BREAKER_LONGEST_OPEN_SECONDS", 60),
+        loop_repeats=whole("LOOP_REPEATS", 20),
+        loop_failures=whole("LOOP_FAILURES", 20),
+        loop_window_seconds=whole("LOOP_WINDOW_SECONDS", 60),
+        loop_open_seconds=whole("LOOP_OPEN_SECONDS", 60),
     )

@@ -2,11 +2,18 @@
 
 import base64
 import os
+import random
+import time
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from tollgate.domain.breaker import BreakerRules
+from tollgate.domain.hold_id import draw_key
+from tollgate.domain.loop import LoopRules
 from tollgate.domain.money import from_usd
+from tollgate.domain.page import HoldKind
 from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.window import ZoneFrom
 from tollgate.settings import Settings, read_settings
@@ -17,15 +24,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
+    from tollgate.adapters.dynamodb_breakers import DynamoDbBreakers
     from tollgate.adapters.dynamodb_keys import DynamoDbKeys
     from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
+    from tollgate.adapters.dynamodb_models import DynamoDbModelEnds
+    from tollgate.adapters.dynamodb_shelf import DynamoDbShelf
     from tollgate.adapters.postgres import Postgres
+    from tollgate.adapters.postgres_books import PostgresBooks
     from tollgate.adapters.price_book import FilePriceBook
     from tollgate.adapters.tiktoken_counter import TiktokenCounter
-    from tollgate.ports import JobSource, JobStore, Poison, Schema, SpanStore
+    from tollgate.ports import JobSource, JobStore, ModelSource, Poison, Schema, SpanStore
     from tollgate.usecases.check_cost import CheckPorts
     from tollgate.usecases.check_health import Ask
     from tollgate.usecases.complete_chat import ChatPorts
+    from tollgate.usecases.guard_call import Guard
+
+_RANDOM = random.SystemRandom()
 
 
 @cache
@@ -47,8 +61,9 @@ def dynamodb() -> Any:
 @cache
 def ledger() -> "DynamoDbLedger":
     from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
+    from tollgate.observability import watch_page
 
-    return DynamoDbLedger(dynamodb(), settings().ledger_table)
+    return DynamoDbLedger(dynamodb(), settings().ledger_table, watch=watch_page)
 
 
 @cache
@@ -72,9 +87,37 @@ def keys() -> "DynamoDbKeys":
 
 @cache
 def prices() -> "FilePriceBook":
+    from tollgate.adapters.dynamodb_models import KeptEnds
     from tollgate.adapters.price_book import FilePriceBook
+    from tollgate.observability import logger
 
-    return FilePriceBook()
+    return FilePriceBook(overrides=settings().price_overrides, ends=KeptEnds(stored_ends().read), warn=logger.warning)
+
+
+@cache
+def stored_ends() -> "DynamoDbModelEnds":
+    from tollgate.adapters.dynamodb_models import DynamoDbModelEnds
+
+    return DynamoDbModelEnds(dynamodb(), settings().ledger_table)
+
+
+@cache
+def model_source() -> "ModelSource":
+    from tollgate.adapters.openai_models import OpenAiModels
+    from tollgate.adapters.secrets import read_secret
+
+    arn = settings().openai_api_key_secret_arn
+    return OpenAiModels(settings().openai_base_url, lambda: read_secret(arn))
+
+
+def model_warnings() -> list[str]:
+    """Of the models that calls go to without naming them: those whose end is near. Or what is wrong with the price list."""
+    named = dict.fromkeys((settings().default_model, settings().cheaper_model))
+    try:
+        endings = [prices().ending_of(model, clock()) for model in named]
+    except ValueError as error:
+        return [str(error)]
+    return [ending for ending in endings if ending is not None]
 
 
 @cache
@@ -84,8 +127,16 @@ def counter() -> "TiktokenCounter":
     return TiktokenCounter()
 
 
-def new_hold_key() -> str:
-    """Twelve characters straight from the operating system: no generator's state that a restored snapshot could repeat."""
+def new_call_key() -> str:
+    return draw_key(HoldKind.CALL, _twelve_random_characters)
+
+
+def new_check_key() -> str:
+    return draw_key(HoldKind.CHECK, _twelve_random_characters)
+
+
+def _twelve_random_characters() -> str:
+    """Straight from the operating system: no generator's state that a restored snapshot could repeat."""
     return base64.urlsafe_b64encode(os.urandom(9)).decode()
 
 
@@ -125,15 +176,59 @@ def chat_ports() -> "ChatPorts":
         counter=counter(),
         upstream=upstream,
         clock=clock,
-        new_key=new_hold_key,
+        new_key=new_call_key,
         memory=RefusalMemory(),
+        guard=guard(),
+        sleep=time.sleep,
+        jitter=_RANDOM.random,
+    )
+
+
+@cache
+def breakers() -> "DynamoDbBreakers":
+    from tollgate.adapters.dynamodb_breakers import DynamoDbBreakers
+
+    return DynamoDbBreakers(dynamodb(), settings().ledger_table)
+
+
+def breaker_rules() -> BreakerRules:
+    return BreakerRules(
+        failures=settings().breaker_failures,
+        limits=settings().breaker_rate_limits,
+        window=timedelta(seconds=settings().breaker_window_seconds),
+        shortest=timedelta(seconds=settings().breaker_open_seconds),
+        longest=timedelta(seconds=settings().breaker_longest_open_seconds),
+    )
+
+
+@cache
+def guard() -> "Guard":
+    from tollgate.adapters.logged_alerts import LoggedAlerts
+    from tollgate.usecases.guard_call import Guard
+    from tollgate.usecases.notice_loops import LoopMemory
+    from tollgate.usecases.watch_breakers import BreakerWatch
+
+    loop_rules = LoopRules(
+        repeats=settings().loop_repeats,
+        failures=settings().loop_failures,
+        window=timedelta(seconds=settings().loop_window_seconds),
+        shortest=timedelta(seconds=settings().loop_open_seconds),
+    )
+    return Guard(
+        watch=BreakerWatch(breakers(), breaker_rules()),
+        loops=LoopMemory(loop_rules),
+        alerts=LoggedAlerts(),
+        rules=breaker_rules(),
+        loop_rules=loop_rules,
+        upstream=urlsplit(settings().openai_base_url).netloc,
+        jitter=_RANDOM.random,
     )
 
 
 def check_ports() -> "CheckPorts":
     from tollgate.usecases.check_cost import CheckPorts
 
-    return CheckPorts(ledger=ledger(), accounts=accounts(), clock=clock, new_key=new_hold_key)
+    return CheckPorts(ledger=ledger(), accounts=accounts(), clock=clock, new_key=new_check_key)
 
 
 def health_checks() -> "Mapping[str, Ask]":
@@ -212,3 +307,17 @@ def remote_job_store() -> "JobStore":
     from tollgate.adapters.invoked_jobs import InvokedJobStore, lambda_invoke
 
     return InvokedJobStore(lambda_invoke(settings().store_jobs_function))
+
+
+@cache
+def shelf() -> "DynamoDbShelf":
+    from tollgate.adapters.dynamodb_shelf import DynamoDbShelf
+
+    return DynamoDbShelf(dynamodb(), settings().ledger_table)
+
+
+@cache
+def span_books() -> "PostgresBooks":
+    from tollgate.adapters.postgres_books import PostgresBooks
+
+    return PostgresBooks(postgres())

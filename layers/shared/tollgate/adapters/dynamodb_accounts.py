@@ -29,7 +29,7 @@ class DynamoDbAccounts:
     def create(self, settings: TenantSettings, months: Sequence[str]) -> bool:
         put = {
             "TableName": self._table,
-            "Item": _account_item(settings),
+            "Item": account_item(settings),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
         # No page can be there before its account, but a tenant that was removed by hand may have left some.
@@ -38,7 +38,7 @@ class DynamoDbAccounts:
     def change(self, settings: TenantSettings, months: Sequence[str]) -> bool:
         put = {
             "TableName": self._table,
-            "Item": _account_item(settings),
+            "Item": account_item(settings),
             "ConditionExpression": "#version = :before",
             "ExpressionAttributeNames": {"#version": "version"},
             "ExpressionAttributeValues": {":before": number(settings.version - 1)},
@@ -116,7 +116,7 @@ def _account_key(tenant_id: str) -> Item:
     return {"pk": {"S": tenant_key(tenant_id)}, "sk": {"S": "ACCOUNT"}}
 
 
-def _account_item(settings: TenantSettings) -> Item:
+def account_item(settings: TenantSettings) -> Item:
     return _account_key(settings.tenant_id) | {
         "version": number(settings.version),
         "settings": {"S": settings_to_text(settings)},

@@ -21,12 +21,20 @@ TRIES = 3
 
 
 class DynamoDbLedger:
-    """`client` makes one attempt for each call, so that every try is seen here."""
+    """`client` makes one attempt for each call, so that every try is seen here. `watch` is shown every page that is read."""
 
-    def __init__(self, client: Any, table: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        client: Any,
+        table: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        watch: Callable[[Page], None] = lambda _: None,
+    ) -> None:
         self._client = client
         self._table = table
         self._sleep = sleep
+        self._watch = watch
 
     def post(
         self,
@@ -57,7 +65,7 @@ class DynamoDbLedger:
         update = update_of(posting, None, table=self._table, tenant_id=tenant_id, month=month)
         put = {
             "TableName": self._table,
-            "Item": _record_item(tenant_id, record),
+            "Item": record_item(tenant_id, record),
             "ConditionExpression": "attribute_not_exists(pk)",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
@@ -71,7 +79,11 @@ class DynamoDbLedger:
 
     def read_page(self, tenant_id: str, month: str) -> Page | None:
         item = self._get(page_key(tenant_id, month))
-        return page_of(item) if item else None
+        if item is None:
+            return None
+        page = page_of(item)
+        self._watch(page)
+        return page
 
     def open_page(self, settings: TenantSettings, month: str) -> bool:
         put = {
@@ -195,7 +207,7 @@ def _record_key(tenant_id: str, record_id: str) -> Item:
     return {"pk": {"S": f"RECORD#{tenant_id}#{record_id}"}, "sk": {"S": "RECORD"}}
 
 
-def _record_item(tenant_id: str, record: Record) -> Item:
+def record_item(tenant_id: str, record: Record) -> Item:
     return _record_key(tenant_id, record.record_id) | {
         "content_hash": {"S": record.content_hash},
         "cost_nanousd": number(record.cost_nanousd),

@@ -1,12 +1,14 @@
 """OpenAI by its own SDK, with no retries of the SDK's: a repeated call is a second bill."""
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from tollgate.adapters.openai_usage import usage_of
 from tollgate.domain.outcome import Answered, Declined, NotSent, Unclear, UpstreamResult
 
+T = TypeVar("T")
 CONNECT_TIMEOUT_S = 5.0
 PASSED_HEADERS = ("x-request-id", "openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
 
@@ -22,12 +24,12 @@ class OpenAiUpstream:
     def complete(self, request: Mapping[str, Any], *, timeout_s: float) -> UpstreamResult:
         import openai
 
+        ends = time.monotonic() + timeout_s
         try:
             client = self._ready_client().with_options(timeout=_timeout(timeout_s))
             if request.get("stream"):
-                return _read_stream(client, request)
-            raw = client.chat.completions.with_raw_response.create(**_arguments(request))
-            return _answered(raw.http_response.content, raw.headers)
+                return _read_stream(client, request, ends)
+            return _read_body(client, request, ends)
         except openai.APIStatusError as error:
             return _declined(error)
         except openai.APIConnectionError as error:
@@ -35,6 +37,10 @@ class OpenAiUpstream:
         except (TypeError, ValueError) as error:
             # The SDK's own trouble with a request or an answer: nobody can say whether it was sent.
             return Unclear(message=f"The call broke in the client ({type(error).__name__}).", code="client_error")
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
 
     def _ready_client(self) -> Any:
         import openai
@@ -56,6 +62,32 @@ def _arguments(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"model": request["model"], "messages": request["messages"], "extra_body": rest}
 
 
+def _read_body(client: Any, request: Mapping[str, Any], ends: float) -> UpstreamResult:
+    """Piece by piece: the SDK's time limit is that of each read, and a body that drips would outlive the function."""
+    import httpx2
+
+    try:
+        with client.chat.completions.with_streaming_response.create(**_arguments(request)) as answer:
+            content = b"".join(_in_time(answer.iter_bytes(), ends))
+            return _answered(content, answer.headers)
+    except TimeoutError:
+        return _too_slow()
+    except (httpx2.HTTPError, httpx2.StreamError) as error:
+        return Unclear(message=f"The provider's answer broke off ({type(error).__name__}).", code="connection_broken")
+
+
+def _in_time(pieces: Iterable[T], ends: float) -> Iterator[T]:
+    """Raises TimeoutError when the time is up, however steadily they come."""
+    for piece in pieces:
+        if time.monotonic() > ends:
+            raise TimeoutError
+        yield piece
+
+
+def _too_slow() -> Unclear:
+    return Unclear(message="The provider's answer did not end in time.", code="timeout")
+
+
 def _answered(content: bytes, headers: Mapping[str, str]) -> UpstreamResult:
     try:
         body = json.loads(content)
@@ -71,7 +103,7 @@ def _answered(content: bytes, headers: Mapping[str, str]) -> UpstreamResult:
     )
 
 
-def _read_stream(client: Any, request: Mapping[str, Any]) -> UpstreamResult:
+def _read_stream(client: Any, request: Mapping[str, Any], ends: float) -> UpstreamResult:
     """Reads a stream to its end, whoever listens: only its last chunk says what it cost."""
     import httpx2
     import openai
@@ -80,7 +112,9 @@ def _read_stream(client: Any, request: Mapping[str, Any]) -> UpstreamResult:
     try:
         with client.chat.completions.with_streaming_response.create(**_arguments(request)) as answer:
             headers = dict(answer.headers)
-            chunks.extend(json.loads(line[5:]) for line in answer.iter_lines() if _has_chunk(line))
+            chunks.extend(json.loads(line[5:]) for line in _in_time(answer.iter_lines(), ends) if _has_chunk(line))
+    except TimeoutError:
+        return _too_slow()
     except (openai.APIConnectionError, openai.APIStatusError):
         if not chunks:
             raise

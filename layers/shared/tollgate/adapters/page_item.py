@@ -38,6 +38,7 @@ def hold_value(hold: Hold) -> Value:
         "a": number(hold.amount),
         "t": number(hold.tokens),
         "d": {"S": hold.day},
+        "o": number(hold.opened_at),
         "e": number(hold.expires_at),
         "k": {"S": hold.kind.value},
         "m": {"S": hold.model},
@@ -78,6 +79,29 @@ def new_page_item(tenant_id: str, month: str, *, version: int, agents: Mapping[s
 
 def new_agent_value() -> Value:
     return {"M": {"used": number(0), "spent": number(0)}}
+
+
+def body_of(page: Page) -> Item:
+    """All that postings move: neither the settings' version nor the epoch, and not what only the sweep's index needs."""
+    body = _use_values(page.use, "") | {"tokens_used": number(page.use.tokens), "seq": number(page.seq)}
+    for day, use in page.days.items():
+        body |= _use_values(use, f"_{day}") | {f"tokens_used_{day}": number(use.tokens)}
+    return body | {
+        "agents": {"M": {label: _agent_value(use) for label, use in page.agents.items()}},
+        "holds": {"M": {key: hold_value(hold) for key, hold in page.holds.items()}},
+        "closed": {"M": {key: closed_value(entry) for key, entry in page.closed.items()}},
+    }
+
+
+def _agent_value(use: AgentUse) -> Value:
+    value = _use_values(use.month, "")
+    for day, spent in use.days.items():
+        value |= _use_values(spent, f"_{day}")
+    return {"M": value}
+
+
+def _use_values(use: Use, suffix: str) -> Item:
+    return {f"used{suffix}": number(use.used), f"spent{suffix}": number(use.spent)}
 
 
 def page_of(item: Item) -> Page:
@@ -123,6 +147,7 @@ def _hold(key: str, value: Item) -> Hold:
         amount=NanoUsd(_int(value, "a")),
         tokens=_int(value, "t"),
         day=value["d"]["S"],
+        opened_at=_int(value, "o"),
         expires_at=_int(value, "e"),
         model=value["m"]["S"],
         agent=value["g"]["S"] if "g" in value else None,

@@ -53,6 +53,8 @@ COLUMNS: Mapping[str, Callable[[PlacedSpan], Any]] = {
     "request_id": lambda placed: placed.span.request_id,
     "response_id": lambda placed: placed.span.upstream_id,
     "error_type": lambda placed: placed.span.error_code,
+    "opened_at": lambda placed: placed.span.opened_at,
+    "would_have": lambda placed: placed.span.would_have,
 }
 
 

@@ -24,6 +24,7 @@ class CallFacts:
     upstream_id: str | None = None
     latency_ms: int | None = None
     upstream_ms: int | None = None
+    would_have: str | None = None
 
 
 def span_of(settlement: Settlement, hold: Hold, facts: CallFacts, at: datetime) -> Span:
@@ -41,10 +42,10 @@ def span_of(settlement: Settlement, hold: Hold, facts: CallFacts, at: datetime) 
         requested_model=facts.requested.model,
         downgrade_reason=facts.downgrade_reason,
         service_tier=clipped(settlement.tier, TIER_BYTES_MAX),
-        uncached=usage.uncached,
+        uncached=usage.uncached + usage.audio_input,
         cached=usage.cached,
-        written=usage.written,
-        output=usage.output,
+        written=usage.written + usage.written_12h,
+        output=usage.completion,
         reasoning=usage.reasoning,
         latency_ms=facts.latency_ms,
         upstream_ms=facts.upstream_ms,
@@ -56,6 +57,7 @@ def span_of(settlement: Settlement, hold: Hold, facts: CallFacts, at: datetime) 
         request_id=clipped(facts.request_id),
         upstream_id=clipped(facts.upstream_id),
         error_code=clipped(settlement.error_code),
+        would_have=facts.would_have,
     )
 
 

@@ -80,7 +80,7 @@ class ChatRequest:
     """A request that can be bounded. `body` is the caller's own, checked; `output_asked`: the maximum that he names, if he names one.
 
     `texts`: all that is billed as input text; `overhead_tokens`: the most that the format adds to it; `tokens_given`: the input tokens
-    that the caller counted himself, where he sends no text.
+    that the caller counted himself, where he sends no text; `only_as_asked`: he takes no other model and no smaller call.
     """
 
     model: str
@@ -93,6 +93,7 @@ class ChatRequest:
     shows_usage: bool
     attribution: Attribution
     tokens_given: int | None = None
+    only_as_asked: bool = False
 
     @property
     def input_bytes(self) -> int:

@@ -4,21 +4,27 @@ TollgateError
 ├── RequestInvalid          a field is missing, unknown or out of range; `param` names it
 │   ├── NotBounded          the cost of what is asked cannot be bounded; says what to send instead
 │   └── ModelNotPriced      no price is known for the model, so it is refused, never free
+│       └── ModelGone       its provider serves it no more; says what replaces it
 ├── KeyUnknown              no key, or not one of ours
 ├── Forbidden               a key asks for what is not its tenant's
 ├── TenantNotFound          an admin asks for a tenant that has no account
 ├── KeyNotFound             an admin revokes a key that is not there
 ├── RaiseNotFound           an admin ends a raise that does not run
+├── HoldNotFound            an admin closes a hold that is not open
+├── MonthNotFound           a month that has no page, or none any more
 ├── VersionStale            `If-Match` names an older version of the settings
 ├── BudgetRefused           the page refuses the hold: reason, window, what would help
 ├── RecordDiffers           the same record id with other content
 ├── HoldNotYours            a `call` hold is the gate's: it cannot be recorded or voided from outside
 ├── BreakerOpen             the upstream keeps failing
+├── LoopRefused             an agent sends the same request over and over, or fails over and over
+├── BreakerNotFound         an admin resets a breaker that is not there
 ├── UpstreamRejected        the provider's own 4xx or 429, passed on
 ├── UpstreamFailed          the provider's own 5xx, not billed
 ├── UpstreamUnknown         the call may have been billed: settled in full
 ├── LedgerUnavailable       no ledger, no spend
 ├── SpansUnavailable        Postgres cannot be asked now
+├── ModelSourceFailed       OpenAI does not say which models it serves
 ├── JobSourceFailed         ServiceTitan gives no page; `fault` says what that means for the sync
 └── JobStoreFailed          the function that stores jobs gives no answer, or fails
 """
@@ -26,7 +32,7 @@ TollgateError
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -57,6 +63,14 @@ class ModelNotPriced(RequestInvalid):
         self.model = model
 
 
+class ModelGone(ModelNotPriced):
+    def __init__(self, model: str, *, since: date, replacement: str | None) -> None:
+        super().__init__(model)
+        instead = f"ask for its replacement, {replacement}" if replacement else "ask for a model of GET /v1/models"
+        self.args = (f"The model {model[:80]!r} was shut down on {since.isoformat()}: {instead}.",)
+        self.replacement = replacement
+
+
 class KeyUnknown(TollgateError):
     pass
 
@@ -75,6 +89,14 @@ class KeyNotFound(TollgateError):
 
 
 class RaiseNotFound(TollgateError):
+    pass
+
+
+class HoldNotFound(TollgateError):
+    pass
+
+
+class MonthNotFound(TollgateError):
     pass
 
 
@@ -103,6 +125,19 @@ class BreakerOpen(TollgateError):
         self.retry_at = retry_at
 
 
+class LoopRefused(TollgateError):
+    """`remedy`: what would help, said to whoever reads the error."""
+
+    def __init__(self, message: str, *, remedy: str, retry_at: datetime) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        self.retry_at = retry_at
+
+
+class BreakerNotFound(TollgateError):
+    pass
+
+
 class UpstreamRejected(TollgateError):
     """`status` and `body` are the provider's own; `headers` those of its headers that a client may see."""
 
@@ -126,6 +161,10 @@ class LedgerUnavailable(TollgateError):
 
 
 class SpansUnavailable(TollgateError):
+    pass
+
+
+class ModelSourceFailed(TollgateError):
     pass
 
 

@@ -22,7 +22,7 @@ def to_usd(amount: int) -> Decimal:
 
 
 def usd_number(amount: int) -> int | float:
-    """Nano-dollars as the JSON number of dollars that the edge shows: exact up to nine million dollars."""
+    """Nano-dollars as the JSON number of dollars that the edge shows: exact up to 2^23 (8.3 million) dollars."""
     whole, rest = divmod(amount, NANO_PER_USD)
     return whole if rest == 0 else float(to_usd(amount))
 

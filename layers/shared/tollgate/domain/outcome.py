@@ -35,9 +35,10 @@ class Declined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotSent:
-    """The request never left: DNS, connect, TLS."""
+    """The request never left: DNS, connect, TLS; or `ours`: no time was left to send it."""
 
     message: str
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ class HoldKind(StrEnum):
 class Hold:
     """The worst case of one call, set aside.
 
-    `key`: 12 characters, unique; `day`: `dd` of the page's month; `expires_at`: Unix seconds, past the longest life of its holder;
+    `key`: 12 characters, unique; `day`: `dd` of the page's month; `opened_at`: Unix seconds, drawn once, like the key;
+    `expires_at`: Unix seconds, past the longest life of its holder;
     `counted`: it stands in its agent's entry too, because the settings that let it in have a budget for that agent.
     """
 
@@ -25,6 +26,7 @@ class Hold:
     amount: NanoUsd
     tokens: int
     day: str
+    opened_at: int
     expires_at: int
     model: str
     agent: str | None = None

@@ -75,7 +75,7 @@ def check_field(name: str, value: Any) -> None:
     elif name in TEXTS:
         if not is_text(value):
             raise ValueError(f"{name} must be text")
-    elif name not in ("at", "outcome") and value is not None and not is_text(value):
+    elif name not in ("at", "opened_at", "outcome") and value is not None and not is_text(value):
         raise ValueError(f"{name} must be text or absent")
 
 

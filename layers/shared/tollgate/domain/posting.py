@@ -4,7 +4,7 @@
 obeys these same two functions, so that both run side by side on random histories.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -279,6 +279,34 @@ def terms_of(settings: TenantSettings, posting: Posting, month: str) -> Terms:
         month_soft=settings.soft_amount(monthly) if posting.under_soft_cap else None,
         day_soft=settings.soft_amount(daily) if posting.under_soft_cap else None,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What a hold may take at the most: nano-dollars and tokens; None where nothing limits them."""
+
+    money: int | None
+    tokens: int | None
+
+
+def left_for(page: Page, settings: TenantSettings, posting: Posting) -> Left:
+    """What the page has left for this hold, in the tightest of its windows; negative where a limit was lowered under what is used."""
+    hold = posting.opens
+    assert hold is not None, "only a hold takes what is left"
+    terms, today = terms_of(settings, posting, page.month), page.day(posting.day)
+    agent = page.agent(posting.agent) if posting.agent else AgentUse()
+    money = (
+        (terms.month_room, page.use.used),
+        (terms.day_room, today.used),
+        (terms.agent_month_room, agent.month.used),
+        (terms.agent_day_room, agent.days.get(posting.day, Use()).used),
+    )
+    tokens = ((terms.month_token_room, page.use.tokens), (terms.day_token_room, today.tokens))
+    return Left(money=_least(money, hold.amount), tokens=_least(tokens, hold.tokens))
+
+
+def _least(rooms: Iterable[tuple[int | None, int]], asked: int) -> int | None:
+    return min((room + asked - used for room, used in rooms if room is not None), default=None)
 
 
 def _room(limit: int | None, asked: int) -> int | None:

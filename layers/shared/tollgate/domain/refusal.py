@@ -11,6 +11,7 @@ class Reason(StrEnum):
     """`reason` at the edge. The order is that in which a page is asked: what a retry cannot mend comes first."""
 
     SUSPENDED = "suspended"
+    SOFT_CAP = "soft_cap"
     MONTHLY_BUDGET = "monthly_budget"
     DAILY_BUDGET = "daily_budget"
     TOKEN_BUDGET = "token_budget"  # noqa: S105
@@ -56,6 +57,10 @@ class Refusal:
                 return f"Tenant {self.tenant_id} is suspended: no call is let through."
             case Reason.MONTHLY_BUDGET | Reason.DAILY_BUDGET | Reason.AGENT_BUDGET:
                 return self._money_message()
+            case Reason.SOFT_CAP:
+                facts = self._facts()
+                spent = f"{usd_text(facts.spent)} of {usd_text(facts.limit)}"
+                return f"The soft cap of {facts.name} is reached ({spent} spent), and this call takes no cheaper model."
             case Reason.TOKEN_BUDGET:
                 facts = self._facts()
                 left = f"{max(facts.remaining, 0)} of {facts.limit}"
@@ -71,6 +76,8 @@ class Refusal:
         match self.reason:
             case Reason.SUSPENDED:
                 return "An admin lifts the suspension with PUT /api/cost/budget."
+            case Reason.SOFT_CAP:
+                return "Send it without 'x-tollgate-downgrade: never', wait for the window's end, or have an admin raise the budget."
             case Reason.IN_FLIGHT:
                 return "Wait for calls in flight to end, or raise maxInFlight."
             case Reason.RATE:

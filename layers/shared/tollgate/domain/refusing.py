@@ -12,6 +12,7 @@ IN_FLIGHT_RETRY = timedelta(seconds=2)
 
 REASONS = {
     Fault.SUSPENDED: Reason.SUSPENDED,
+    Fault.SOFT_ZONE: Reason.SOFT_CAP,
     Fault.MONTHLY_BUDGET: Reason.MONTHLY_BUDGET,
     Fault.DAILY_BUDGET: Reason.DAILY_BUDGET,
     Fault.TOKEN_BUDGET: Reason.TOKEN_BUDGET,
@@ -52,22 +53,31 @@ def _window(
 ) -> tuple[WindowFacts | None, datetime]:
     day = f"{page.month}-{posting.day}"
     day_ends, month_ends = day_end(page.month, posting.day, settings.zones), month_end(page.month, settings.zones)
-    hold = posting.opens
-    assert hold is not None
+    daily, monthly = settings.limit_of(day, posting.at), settings.limit_of(page.month, posting.at)
+    of_day, of_month = _money(day, daily, page.day(posting.day)), _money(page.month, monthly, page.use)
     match fault:
         case Fault.MONTHLY_BUDGET:
-            return _money(page.month, settings.limit_of(page.month, posting.at), page.use), month_ends
+            return of_month, month_ends
         case Fault.DAILY_BUDGET:
-            return _money(day, settings.limit_of(day, posting.at), page.day(posting.day)), day_ends
+            return of_day, day_ends
+        case Fault.SOFT_ZONE:
+            month_is_soft = page.use.spent >= settings.soft_amount(monthly)
+            return (of_month, month_ends) if month_is_soft else (of_day, day_ends)
         case Fault.TOKEN_BUDGET:
-            daily = settings.daily_token_limit
-            if daily is not None and page.day(posting.day).tokens + hold.tokens > daily:
-                return _tokens(day, daily, page.day(posting.day)), day_ends
-            return _tokens(page.month, settings.monthly_token_limit or 0, page.use), month_ends
+            return _token_window(page, settings, posting, day_ends, month_ends)
         case Fault.AGENT_BUDGET:
             return _agent_window(page, settings, posting, day_ends, month_ends)
         case _:
             return None, day_ends
+
+
+def _token_window(
+    page: Page, settings: TenantSettings, posting: Posting, day_ends: datetime, month_ends: datetime
+) -> tuple[WindowFacts, datetime]:
+    daily, today = settings.daily_token_limit, page.day(posting.day)
+    if daily is not None and today.tokens + posting.tokens > daily:
+        return _tokens(f"{page.month}-{posting.day}", daily, today), day_ends
+    return _tokens(page.month, settings.monthly_token_limit or 0, page.use), month_ends
 
 
 def _agent_window(

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from tollgate.domain.money import NanoUsd
-from tollgate.domain.tenant import AgentLimits, Mode, Raise, TenantSettings
+from tollgate.domain.tenant import AgentLimits, FitOrder, Mode, Raise, TenantSettings
 from tollgate.domain.window import ZoneFrom
 
 _PLAIN = (
@@ -33,6 +33,8 @@ def settings_to_text(settings: TenantSettings) -> str:
     values["mode"] = settings.mode.value
     values["zones"] = [[entry.month, entry.zone] for entry in settings.zones]
     values["allowed_models"] = settings.allowed_models
+    values["downgrade_chains"] = settings.downgrade_chains
+    values["fit_order"] = settings.fit_order.value
     values["agents"] = {label: [limits.daily, limits.monthly] for label, limits in settings.agents.items()}
     values["raises"] = [
         [entry.raise_id, entry.window, entry.amount, entry.until.isoformat(), entry.reason] for entry in settings.raises
@@ -51,6 +53,8 @@ def settings_from_text(text: str) -> TenantSettings:
             mode=Mode(values["mode"]),
             zones=tuple(ZoneFrom(month=month, zone=zone) for month, zone in values["zones"]),
             allowed_models=tuple(allowed) if allowed is not None else None,
+            downgrade_chains={model: tuple(chain) for model, chain in values["downgrade_chains"].items()},
+            fit_order=FitOrder(values["fit_order"]),
             agents={
                 label: AgentLimits(daily=daily, monthly=monthly) for label, (daily, monthly) in values["agents"].items()
             },

@@ -79,7 +79,9 @@ class Span:
     """One posting, as the books keep it. The sum of `cost_nanousd` over a page's spans is that page's `spent`.
 
     `cost_nanousd`: by how much `spent` moved (negative where a posting takes money back); `held_nanousd`: what the closed hold held;
-    `saved_nanousd`: what the requested model would have cost more for the same tokens; `at`: when it was posted (UTC).
+    `saved_nanousd`: what the requested model would have cost more for the same tokens; `at`: when it was posted (UTC);
+    `opened_at`: when the hold was opened, where somebody other than its holder closed it; `would_have`: what enforcing would have done to
+    a call that was only observed, such as `refuse:daily_budget` or `downgrade:soft_cap`.
     """
 
     posting: str
@@ -109,6 +111,8 @@ class Span:
     request_id: str | None = None
     upstream_id: str | None = None
     error_code: str | None = None
+    opened_at: datetime | None = None
+    would_have: str | None = None
 
 
 # One or two letters each, so that a span with every field fits its kilobyte on a page that is billed by size.
@@ -140,6 +144,8 @@ KEYS = {
     "request_id": "q",
     "upstream_id": "u",
     "error_code": "e",
+    "opened_at": "ta",
+    "would_have": "w",
 }
 NAMES = {key: name for name, key in KEYS.items()}
 
@@ -148,6 +154,8 @@ def to_text(span: Span) -> str:
     """Compact JSON; what is absent or zero is left out. Raises ValueError past 1 KB (every field is bounded where it is made)."""
     values = {KEYS[field.name]: getattr(span, field.name) for field in fields(span)}
     values["t"] = span.at.isoformat(timespec="milliseconds")
+    if span.opened_at is not None:
+        values["ta"] = span.opened_at.isoformat(timespec="seconds")
     text = json.dumps(
         {key: value for key, value in values.items() if value not in (None, 0)},
         ensure_ascii=False,
@@ -163,6 +171,8 @@ def from_text(text: str) -> Span:
     try:
         values = {NAMES[key]: value for key, value in json.loads(text).items() if key in NAMES}
         values["at"] = datetime.fromisoformat(values["at"])
+        if "opened_at" in values:
+            values["opened_at"] = datetime.fromisoformat(values["opened_at"])
         values["outcome"] = Outcome(values["outcome"])
         values.setdefault("cost_nanousd", 0)
         return Span(**values)

@@ -25,7 +25,11 @@ class GroupBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
-    """Sums over spans. `input_tokens` has the cached ones in it, `output_tokens` the reasoning ones."""
+    """Sums over spans. `input_tokens` has the cached ones in it, `output_tokens` the reasoning ones.
+
+    `would_have_...`: of calls that were only observed, those that enforcing would have refused (`would_have_refused`: what they cost) or
+    served by a cheaper model.
+    """
 
     cost: NanoUsd = ZERO
     calls: int = 0
@@ -35,6 +39,9 @@ class Spend:
     reasoning_tokens: int = 0
     downgraded_calls: int = 0
     saved: NanoUsd = ZERO
+    would_have_refused_calls: int = 0
+    would_have_refused: NanoUsd = ZERO
+    would_have_downgraded_calls: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

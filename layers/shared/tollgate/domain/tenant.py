@@ -17,6 +17,8 @@ TENANT_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 AGENTS_MAX = 20
 IN_FLIGHT_MAX = 250
 RAISES_MAX = 20
+CHAINS_MAX = 20
+CHAIN_MODELS_MAX = 5
 # Far above any budget, and low enough that DynamoDB's 38 digits and Postgres' BIGINT hold any sum of them.
 LIMIT_MAX = NanoUsd(10**9 * 10**9 // 10)
 TOKENS_MAX = 10**15
@@ -27,6 +29,13 @@ class Mode(StrEnum):
 
     ENFORCE = "enforce"
     OBSERVE = "observe"
+
+
+class FitOrder(StrEnum):
+    """What is tried first where a call does not fit: fewer output tokens, or a cheaper model."""
+
+    SMALLER_FIRST = "smaller_first"
+    CHEAPER_FIRST = "cheaper_first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +72,11 @@ class Raise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantSettings:
-    """Money in nano-dollars, limits of tokens in tokens; None where a limit is not set."""
+    """Money in nano-dollars, limits of tokens in tokens; None where a limit is not set.
+
+    `downgrade_chains`: model -> what may serve in its place, in order; `cheaper_model` for those that it does not name.
+    `output_tokens_min`: down to how many output tokens a call may be cut where it does not fit, None where it is not.
+    """
 
     tenant_id: str
     version: int
@@ -79,6 +92,8 @@ class TenantSettings:
     output_tokens_max: int = 16384
     output_tokens_min: int | None = None
     cheaper_model: str | None = None
+    downgrade_chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fit_order: FitOrder = FitOrder.SMALLER_FIRST
     allowed_models: tuple[str, ...] | None = None
     mode: Mode = Mode.ENFORCE
     suspended: bool = False
@@ -98,6 +113,10 @@ class TenantSettings:
             raise ValueError(f"agents: at most {AGENTS_MAX} agents can have a budget")
         for label in self.agents:
             check_label("agents", label)
+        if len(self.downgrade_chains) > CHAINS_MAX or any(
+            len(chain) > CHAIN_MODELS_MAX for chain in self.downgrade_chains.values()
+        ):
+            raise ValueError(f"downgradeChains: at most {CHAINS_MAX} chains of at most {CHAIN_MODELS_MAX} models each")
 
     def _check_limits(self) -> None:
         _check_limit("dailyBudgetUsd", self.daily_limit)
@@ -117,6 +136,13 @@ class TenantSettings:
     @property
     def enforces(self) -> bool:
         return self.mode is Mode.ENFORCE
+
+    def cheaper_than(self, model: str) -> tuple[str, ...]:
+        """What may serve in its place, in order."""
+        return self.downgrade_chains.get(model, (self.cheaper_model,) if self.cheaper_model else ())
+
+    def allows(self, model: str) -> bool:
+        return self.allowed_models is None or model in self.allowed_models
 
     def zone_at(self, month: str) -> str:
         return [entry.zone for entry in self.zones if entry.month <= month or entry is self.zones[0]][-1]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneFrom:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -12,16 +12,17 @@ from pydantic import AwareDatetime, Field
 from tollgate.domain.caller import Role
 from tollgate.domain.errors import RequestInvalid
 from tollgate.domain.money import NanoUsd, from_usd, usd_number
-from tollgate.domain.page import Page
+from tollgate.domain.page import Page, Use
 from tollgate.domain.span import Attribution, Outcome
-from tollgate.domain.tenant import TENANT_ID, AgentLimits, Mode, Raise, TenantSettings
-from tollgate.domain.window import Window, window_at
+from tollgate.domain.tenant import TENANT_ID, AgentLimits, FitOrder, Mode, Raise, TenantSettings
+from tollgate.domain.window import Window, month_end, window_at
 from tollgate.edge.http import Body
 from tollgate.edge.problems import refusal_facts
 from tollgate.ports import KeyEntry
 from tollgate.usecases.check_cost import Verdict
 from tollgate.usecases.raise_limits import RaiseWanted, live_raises
 from tollgate.usecases.record_cost import Recorded
+from tollgate.usecases.show_holds import ClosedHold, OpenHold
 
 Usd = Annotated[Decimal, Field(ge=0, le=100_000_000)]
 Tokens = Annotated[int, Field(ge=0, le=10**15)]
@@ -48,6 +49,8 @@ class BudgetChange(Body):
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
     min_output_tokens: Annotated[int, Field(ge=1)] | None = None
     cheaper_model: Annotated[str, Field(max_length=128)] | None = None
+    downgrade_chains: dict[str, list[Annotated[str, Field(max_length=128)]]] | None = None
+    fit_order: FitOrder | None = None
     allowed_models: Annotated[list[str], Field(max_length=100)] | None = None
     mode: Mode | None = None
     suspended: bool | None = None
@@ -83,6 +86,8 @@ def _value(name: str, value: Any) -> Any:
             return from_usd(value)
         case "allowed_models":
             return tuple(value) if value is not None else None
+        case "downgrade_chains":
+            return {model: tuple(chain) for model, chain in value.items()}
         case "agents":
             return {label: _agent_limits(label, budget) for label, budget in value.items()}
         case _:
@@ -133,9 +138,46 @@ def budget_view(settings: TenantSettings, page: Page | None, now: datetime) -> d
         "daily": daily,
         "monthly": monthly,
         "tokens": _tokens_view(settings, page, window),
+        "agents": {label: _agent_budget_view(limits, page, label, window) for label, limits in settings.agents.items()},
         "raises": [raise_view(entry) for entry in live_raises(settings, now)],
         "settings": settings_view(settings, window),
     }
+
+
+def past_view(settings: TenantSettings, page: Page) -> dict[str, Any]:
+    """The body of GET budget for a month that is over: what was spent. What the limits were then, no page says."""
+    closing = {"resetsAt": rfc3339(month_end(page.month, settings.zones))}
+    unknown = {"limitUsd": None, "remainingUsd": None, "utilization": None}
+    return {
+        "tenantId": settings.tenant_id,
+        "version": settings.version,
+        "state": "closed",
+        "mode": settings.mode.value,
+        "softCap": float(settings.soft_cap),
+        "inFlight": len(page.holds),
+        "daily": None,
+        "monthly": {"window": page.month} | _use_view(page.use) | unknown | closing,
+        "tokens": {"daily": None, "monthly": {"limit": None, "used": page.use.tokens}},
+        "agents": {label: {"monthly": _use_view(agent.month)} for label, agent in sorted(page.agents.items())},
+        "raises": [],
+        "settings": settings_view(settings, window_at(month_end(page.month, settings.zones), settings.zones)),
+    }
+
+
+def _agent_budget_view(limits: AgentLimits, page: Page, label: str, window: Window) -> dict[str, Any]:
+    use = page.agent(label)
+    today = use.days.get(window.day, Use())
+    return {
+        name: {"window": where, "limitUsd": usd_number(limit) if limit is not None else None} | _use_view(spent)
+        for name, where, limit, spent in (
+            ("daily", window.date, limits.daily, today),
+            ("monthly", window.month, limits.monthly, use.month),
+        )
+    }
+
+
+def _use_view(use: Use) -> dict[str, Any]:
+    return {"spentUsd": usd_number(use.spent), "heldUsd": usd_number(use.held)}
 
 
 def window_views(
@@ -183,6 +225,31 @@ def _tokens_view(settings: TenantSettings, page: Page, window: Window) -> dict[s
     }
 
 
+def hold_view(entry: OpenHold, now: datetime) -> dict[str, Any]:
+    hold = entry.hold
+    return {
+        "id": str(entry.hold_id),
+        "kind": hold.kind.value,
+        "amountUsd": usd_number(hold.amount),
+        "tokens": hold.tokens,
+        "agent": hold.agent,
+        "model": hold.model,
+        "openedAt": rfc3339(datetime.fromtimestamp(hold.opened_at, UTC)),
+        "ageSeconds": max(0, int(now.timestamp()) - hold.opened_at),
+        "expiresAt": rfc3339(datetime.fromtimestamp(hold.expires_at, UTC)),
+    }
+
+
+def closed_view(closed: ClosedHold) -> dict[str, Any]:
+    return {
+        "id": str(closed.hold_id),
+        "kind": closed.hold.kind.value,
+        "outcome": closed.outcome.value,
+        "amountUsd": usd_number(closed.hold.amount),
+        "bookedUsd": usd_number(closed.booked),
+    }
+
+
 def raise_view(entry: Raise) -> dict[str, Any]:
     return {
         "id": entry.raise_id,
@@ -208,6 +275,8 @@ def settings_view(settings: TenantSettings, window: Window) -> dict[str, Any]:
         "maxOutputTokens": settings.output_tokens_max,
         "minOutputTokens": settings.output_tokens_min,
         "cheaperModel": settings.cheaper_model,
+        "downgradeChains": {model: list(chain) for model, chain in settings.downgrade_chains.items()},
+        "fitOrder": settings.fit_order.value,
         "allowedModels": list(settings.allowed_models) if settings.allowed_models is not None else None,
         "mode": settings.mode.value,
         "suspended": settings.suspended,
@@ -306,6 +375,8 @@ def verdict_view(verdict: Verdict, requested_model: str, now: datetime) -> dict[
         "estimatedCostUsd": usd_number(verdict.estimated_cost),
         "worstCaseCostUsd": usd_number(offer.amount),
     }
+    if offer.fit_reason is not None:
+        view["fitReason"] = offer.fit_reason
     if offer.downgrade_reason is not None:
         view["reason"] = offer.downgrade_reason
     if verdict.refusal is not None:
@@ -319,6 +390,8 @@ def verdict_view(verdict: Verdict, requested_model: str, now: datetime) -> dict[
             "amountUsd": usd_number(taken.hold.amount),
             "expiresAt": rfc3339(expires_at),
         }
+    if verdict.would_have is not None:
+        view["wouldHave"] = verdict.would_have
     return view | {"budget": budget_view(verdict.settings, verdict.page, now)}
 
 

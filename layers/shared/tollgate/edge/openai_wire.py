@@ -44,7 +44,8 @@ def api_chat(asked: ChatAsked, headers: Mapping[str, str], *, default_model: str
     body = _with_floats(body)
     if asked.max_output_tokens is not None:
         body["max_completion_tokens"] = asked.max_output_tokens
-    return parse_chat(body, attribution_of(asked.metadata, headers), default_model=default_model)
+    chat = parse_chat(body, attribution_of(asked.metadata, headers), default_model=default_model)
+    return replace(chat, only_as_asked=only_as_asked(headers))
 
 
 def _with_floats(value: Any) -> Any:
@@ -68,7 +69,17 @@ def v1_chat(text: str | None, headers: Mapping[str, str], *, default_model: str)
         raise RequestInvalid("The body is not valid JSON.") from error
     if not isinstance(body, dict):
         raise RequestInvalid("The body must be a JSON object.")
-    return parse_chat(body, attribution_of(_labels(body.get("metadata")), headers), default_model=default_model)
+    chat = parse_chat(body, attribution_of(_labels(body.get("metadata")), headers), default_model=default_model)
+    return replace(chat, only_as_asked=only_as_asked(headers))
+
+
+def only_as_asked(headers: Mapping[str, str]) -> bool:
+    """`x-tollgate-downgrade: never`: a refusal rather than another model or a smaller call. Raises RequestInvalid."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    said = lower.get("x-tollgate-downgrade", "").strip().lower()
+    if said not in ("", "allow", "never"):
+        raise RequestInvalid("x-tollgate-downgrade must be allow or never.", param="x-tollgate-downgrade")
+    return said == "never"
 
 
 def _labels(metadata: Any) -> Labels:
@@ -120,6 +131,10 @@ def chat_headers(reply: ChatReply, now: datetime) -> dict[str, str]:
     }
     if reply.downgraded:
         headers["x-tollgate-downgrade-reason"] = taken.offer.downgrade_reason or ""
+    if taken.offer.fit_reason is not None:
+        headers["x-tollgate-fit-reason"] = taken.offer.fit_reason
+    if taken.would_have is not None:
+        headers["x-tollgate-would-have"] = taken.would_have
     if reply.page is None:
         headers["x-tollgate-unsettled"] = "true"
     else:
@@ -149,6 +164,10 @@ def api_reply(reply: ChatReply, request_id: str, now: datetime) -> dict[str, Any
     }
     if reply.downgraded:
         view["downgradeReason"] = reply.taken.offer.downgrade_reason
+    if reply.taken.offer.fit_reason is not None:
+        view |= {"fitReason": reply.taken.offer.fit_reason, "maxOutputTokens": reply.output_tokens}
+    if reply.taken.would_have is not None:
+        view["wouldHave"] = reply.taken.would_have
     if reply.page is None:
         view["unsettled"] = True
     return view

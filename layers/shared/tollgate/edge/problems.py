@@ -29,16 +29,22 @@ PROBLEMS: dict[type[errors.TollgateError], Problem] = {
     errors.TenantNotFound: Problem(404, "tenant_not_found"),
     errors.KeyNotFound: Problem(404, "key_not_found"),
     errors.RaiseNotFound: Problem(404, "raise_not_found"),
+    errors.HoldNotFound: Problem(404, "hold_not_found"),
+    errors.MonthNotFound: Problem(404, "month_not_found"),
+    errors.BreakerNotFound: Problem(404, "breaker_not_found"),
     errors.RecordDiffers: Problem(409, "record_conflict"),
     errors.HoldNotYours: Problem(409, "record_conflict"),
     errors.VersionStale: Problem(412, "version_stale"),
     errors.BudgetRefused: Problem(429, "insufficient_quota", type="insufficient_quota"),
+    # A retry by itself is what the loop does already.
+    errors.LoopRefused: Problem(429, "rate_limit_exceeded", type="rate_limit_error"),
     errors.BreakerOpen: Problem(503, "upstream_unavailable", retry=True, type="server_error"),
     errors.UpstreamUnknown: Problem(504, "upstream_unknown", type="server_error"),
     errors.LedgerUnavailable: Problem(503, "ledger_unavailable", retry=True, type="server_error"),
     errors.SpansUnavailable: Problem(503, "spans_unavailable", retry=True, type="server_error"),
 }
 PASSING_REFUSAL = Problem(429, "rate_limit_exceeded", retry=True, type="rate_limit_error")
+LOOP = "loop"
 INTERNAL = Problem(500, "internal_error", type="server_error")
 
 
@@ -74,6 +80,8 @@ def answer_of(error: Exception, *, path: str, request_id: str, now: datetime | N
         headers["Retry-After"] = str(seconds)
     if isinstance(error, errors.BudgetRefused):
         headers["x-tollgate-refusal-reason"] = error.refusal.reason.value
+    if isinstance(error, errors.LoopRefused):
+        headers["x-tollgate-refusal-reason"] = LOOP
     body = (
         _v1_body(error, problem, message)
         if path.startswith("/v1/")
@@ -85,6 +93,8 @@ def answer_of(error: Exception, *, path: str, request_id: str, now: datetime | N
 def _v1_body(error: Exception, problem: Problem, message: str) -> dict[str, Any]:
     if isinstance(error, errors.BudgetRefused):
         message = f"{message} {error.refusal.remedy}"
+    if isinstance(error, errors.LoopRefused):
+        message = f"{message} {error.remedy}"
     return {
         "error": {
             "message": message,
@@ -103,6 +113,8 @@ def _api_body(error: Exception, problem: Problem, message: str, seconds: int | N
         body["retryAfterSeconds"] = seconds
     if isinstance(error, errors.BudgetRefused):
         body |= refusal_facts(error.refusal)
+    if isinstance(error, errors.LoopRefused):
+        body |= {"reason": LOOP, "remedy": error.remedy}
     return {"error": body}
 
 
@@ -130,7 +142,7 @@ def _retry_after(error: Exception, now: datetime) -> int | None:
     match error:
         case errors.BudgetRefused():
             return max(1, ceil((error.refusal.retry_at - now).total_seconds()))
-        case errors.BreakerOpen():
+        case errors.BreakerOpen() | errors.LoopRefused():
             return max(1, ceil((error.retry_at - now).total_seconds()))
         case errors.LedgerUnavailable() | errors.SpansUnavailable():
             return 1

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tollgate.adapters.openai_usage import usage_of
 from tollgate.domain.errors import RequestInvalid
-from tollgate.domain.hold_id import HoldId, parse_hold_id
+from tollgate.domain.hold_id import HoldId, parse_check_id
 from tollgate.domain.money import NanoUsd, from_usd
 from tollgate.domain.price import cost_of
 from tollgate.domain.usage import Usage
@@ -18,7 +18,7 @@ def spent_of(
     asked: RecordAsked, headers: Mapping[str, str], prices: PriceBook, *, request_id: str, now: datetime
 ) -> Spent:
     """Raises RequestInvalid and ModelNotPriced."""
-    hold_id = parse_hold_id(asked.hold_id) if asked.hold_id is not None else None
+    hold_id = parse_check_id(asked.hold_id) if asked.hold_id is not None else None
     cost, usage = _cost(asked, prices, now)
     return Spent(
         record_id=_record_id(asked, hold_id, headers),
@@ -39,7 +39,7 @@ def _cost(asked: RecordAsked, prices: PriceBook, now: datetime) -> tuple[NanoUsd
         if asked.model is None or asked.cost_usd is not None:
             raise RequestInvalid("usage goes with model and without costUsd: prices come from our book.", param="usage")
         usage = _usage(asked.usage)
-        return cost_of(usage, prices.price_of(asked.model, asked.occurred_at or now)), usage
+        return cost_of(usage, prices.price_of_spent(asked.model, asked.occurred_at or now)), usage
     if asked.cost_usd is None:
         raise RequestInvalid("A record needs model and usage, or costUsd for what is not a model call.", param="usage")
     if asked.model is not None:

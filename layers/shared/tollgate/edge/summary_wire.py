@@ -58,13 +58,20 @@ def _sums(spend: Spend) -> dict[str, Any]:
         "reasoningTokens": spend.reasoning_tokens,
         "downgradedCalls": spend.downgraded_calls,
         "savedByDowngradeUsd": usd_number(spend.saved),
+        "wouldHaveRefusedCalls": spend.would_have_refused_calls,
+        "wouldHaveRefusedUsd": usd_number(spend.would_have_refused),
+        "wouldHaveDowngradedCalls": spend.would_have_downgraded_calls,
         # A refusal leaves no span, and zero would be a claim.
         "refusedCalls": None,
     }
 
 
 def _row(group: Group) -> list[Any]:
-    exact = {"costUsd": f"{to_usd(group.spend.cost):f}", "savedByDowngradeUsd": f"{to_usd(group.spend.saved):f}"}
+    exact = {
+        "costUsd": f"{to_usd(group.spend.cost):f}",
+        "savedByDowngradeUsd": f"{to_usd(group.spend.saved):f}",
+        "wouldHaveRefusedUsd": f"{to_usd(group.spend.would_have_refused):f}",
+    }
     return [_cell(group.key), *(_sums(group.spend) | exact).values()]
 
 

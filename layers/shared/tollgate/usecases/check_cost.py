@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
-from tollgate.domain.downgrade import Menu, Offer, next_offer
+from tollgate.domain.downgrade import Menu, Offer
 from tollgate.domain.errors import BudgetRefused
+from tollgate.domain.looking import if_enforced, look
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.page import Hold, HoldKind, Page
-from tollgate.domain.posting import open_hold, refusal_of
 from tollgate.domain.price import Bound, cost_of
 from tollgate.domain.refusal import Refusal
 from tollgate.domain.refusing import refusal_from
@@ -32,7 +33,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """`offer`: what may be called; for a denial, what was asked. `page`: as it stands, None where nothing was booked this month yet."""
+    """`offer`: what may be called; for a denial, what was asked. `page`: as it stands, None where nothing was booked this month yet.
+
+    `would_have`: what enforcing would have done, where the tenant is only observed.
+    """
 
     decision: Literal["allow", "downgrade", "deny"]
     offer: Offer
@@ -41,6 +45,7 @@ class Verdict:
     settings: TenantSettings
     refusal: Refusal | None = None
     taken: Taken | None = None
+    would_have: str | None = None
 
     @property
     def estimated_cost(self) -> NanoUsd:
@@ -87,27 +92,21 @@ def check_cost(check: Check, settings: TenantSettings, ports: CheckPorts, *, dea
     except BudgetRefused as error:
         seen = ports.ledger.read_page(settings.tenant_id, window.month)
         return _verdict(check, check.menu.asked, seen, settings, refusal=error.refusal)
-    return _verdict(check, taken.offer, taken.page, taken.settings, taken=taken)
+    verdict = _verdict(check, taken.offer, taken.page, taken.settings, taken=taken)
+    return replace(verdict, would_have=taken.would_have)
 
 
 def _look(check: Check, settings: TenantSettings, page: Page, window: Window, now: datetime) -> Verdict:
-    """Walks the same offers as a hold would, on a page that nothing is written to."""
-    offer = check.menu.asked
-    while True:
-        hold = _would_hold(offer, check, settings, window)
-        posting = open_hold(hold, at=now, under_soft_cap=offer.under_soft_cap)
-        fault = refusal_of(page, settings, posting)
-        if fault is None:
-            return _verdict(check, offer, page, settings)
-        following = next_offer(check.menu, offer, fault)
-        if following is None:
-            return _verdict(
-                check, check.menu.asked, page, settings, refusal=refusal_from(page, settings, posting, fault)
-            )
-        offer = following
+    hold_for = partial(_would_hold, check=check, settings=settings, window=window)
+    outlook = look(page, check.menu, hold_for, settings, at=now)
+    if outlook.fault is None:
+        observed = if_enforced(page, check.menu, hold_for, settings, at=now)
+        return replace(_verdict(check, outlook.offer, page, settings), would_have=observed)
+    refusal = refusal_from(page, settings, outlook.posting, outlook.fault)
+    return _verdict(check, check.menu.asked, page, settings, refusal=refusal)
 
 
-def _would_hold(offer: Offer, check: Check, settings: TenantSettings, window: Window) -> Hold:
+def _would_hold(offer: Offer, *, check: Check, settings: TenantSettings, window: Window) -> Hold:
     agent = check.attribution.agent
     return Hold(
         key="-" * 12,
@@ -115,6 +114,7 @@ def _would_hold(offer: Offer, check: Check, settings: TenantSettings, window: Wi
         amount=offer.amount,
         tokens=offer.bound.tokens,
         day=window.day,
+        opened_at=0,
         expires_at=0,
         model=offer.price.model,
         agent=agent,

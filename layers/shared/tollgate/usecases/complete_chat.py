@@ -1,6 +1,7 @@
 """The governed call: hold the worst case, ask the upstream, settle the true cost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,17 +13,21 @@ from tollgate.domain.errors import (
     BreakerOpen,
     ModelNotPriced,
     RequestInvalid,
+    TollgateError,
     UpstreamFailed,
     UpstreamRejected,
     UpstreamUnknown,
 )
+from tollgate.domain.loop import fingerprint_of
 from tollgate.domain.outcome import Answered, Declined, NotSent, Settlement, Unclear, UpstreamResult, settlement_of
 from tollgate.domain.page import HoldKind, Page
 from tollgate.domain.price import Bound
-from tollgate.domain.tenant import TenantSettings
+from tollgate.domain.tenant import FitOrder, TenantSettings
 from tollgate.domain.window import window_at
 from tollgate.ports import Accounts, Ledger, PriceBook, TokenCounter, Upstream
+from tollgate.usecases.guard_call import Call, Guard, GuardedCall, guard_call
 from tollgate.usecases.remember_refusals import RefusalMemory
+from tollgate.usecases.retry_upstream import ask_with_retries
 from tollgate.usecases.settle_hold import Place, settle
 from tollgate.usecases.take_hold import Taken, Wanted, take_hold
 
@@ -35,7 +40,8 @@ NOT_SENT_RETRY = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatPorts:
-    """`new_key` draws twelve characters from the operating system's randomness."""
+    """`new_key` draws twelve characters from the operating system's randomness. Without `guard` no breaker is asked, without `sleep` the
+    upstream is asked once."""
 
     ledger: Ledger
     accounts: Accounts
@@ -45,6 +51,9 @@ class ChatPorts:
     clock: Callable[[], datetime]
     new_key: Callable[[], str]
     memory: RefusalMemory | None = None
+    guard: Guard | None = None
+    sleep: Callable[[float], None] | None = None
+    jitter: Callable[[], float] = lambda: 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +76,18 @@ def complete_chat(
     chat: ChatRequest, settings: TenantSettings, ports: ChatPorts, *, request_id: str, deadline: datetime
 ) -> ChatReply:
     """Raises BudgetRefused, LedgerUnavailable, ModelNotPriced, RequestInvalid, UpstreamRejected, UpstreamFailed, UpstreamUnknown,
-    BreakerOpen. `deadline`: when the function's time ends (UTC)."""
-    started = ports.clock()
+    BreakerOpen, LoopRefused. `deadline`: when the function's time ends (UTC)."""
+    started, key = ports.clock(), ports.new_key()
     menu = chat_menu(chat, settings, ports.prices, ports.counter, at=started)
-    taken = _hold(chat, menu, settings, ports, started, deadline)
+    guarded = guard_call(ports.guard, _call(chat, settings, key, deadline), menu, started)
+    try:
+        taken = _hold(chat, guarded.menu, settings, ports, started, deadline, key)
+    except TollgateError:
+        guarded.give_back(ports.clock())
+        raise
+    guarded.note(started)
     asked_at = ports.clock()
-    result = _ask_upstream(chat, taken, ports, deadline - TIME_TO_SETTLE - asked_at)
+    result = _ask_upstream(chat, taken, guarded, ports, until=deadline - TIME_TO_SETTLE)
     answered_at = ports.clock()
     settlement = settlement_of(result, taken.hold, taken.offer.price)
     facts = CallFacts(
@@ -84,8 +99,10 @@ def complete_chat(
         upstream_id=result.upstream_id if isinstance(result, Answered) else None,
         latency_ms=_milliseconds(answered_at - started),
         upstream_ms=_milliseconds(answered_at - asked_at),
+        would_have=taken.would_have,
     )
     page = _settle(taken, settlement, facts, ports, deadline)
+    guarded.tell(taken.offer.price.model, result, ports.clock())
     return ChatReply(
         answer=_answer_or_raise(result, ports.clock()),
         taken=taken,
@@ -96,12 +113,28 @@ def complete_chat(
     )
 
 
+def _call(chat: ChatRequest, settings: TenantSettings, key: str, deadline: datetime) -> Call:
+    return Call(
+        tenant_id=settings.tenant_id,
+        agent=chat.attribution.agent,
+        fingerprint=fingerprint_of(chat.body),
+        key=key,
+        until=deadline,
+    )
+
+
 def _hold(
-    chat: ChatRequest, menu: Menu, settings: TenantSettings, ports: ChatPorts, started: datetime, deadline: datetime
+    chat: ChatRequest,
+    menu: Menu,
+    settings: TenantSettings,
+    ports: ChatPorts,
+    started: datetime,
+    deadline: datetime,
+    key: str,
 ) -> Taken:
     wanted = Wanted(
         tenant_id=settings.tenant_id,
-        key=ports.new_key(),
+        key=key,
         kind=HoldKind.CALL,
         window=window_at(started, settings.zones),
         expires_at=deadline + EXPIRY_MARGIN,
@@ -123,37 +156,47 @@ def chat_menu(
     chat: ChatRequest, settings: TenantSettings, prices: PriceBook, counter: TokenCounter, *, at: datetime
 ) -> Menu:
     """The ways to hold this call. Raises ModelNotPriced, RequestInvalid."""
-    if settings.allowed_models is not None and chat.model not in settings.allowed_models:
+    if not settings.allows(chat.model):
         raise RequestInvalid(f"This tenant may not use the model {chat.model[:80]!r}.", param="model")
     price = prices.price_of(chat.model, at)
     asked = Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
-    return menu_of(asked, _cheaper(chat, settings, prices, at), partial(_count, chat, settings, counter))
+    return menu_of(
+        asked,
+        list(_cheaper(chat, settings, prices, at)),
+        partial(_count, chat, settings, counter),
+        output_floor=settings.output_tokens_min,
+        smaller_first=settings.fit_order is FitOrder.SMALLER_FIRST,
+        only_as_asked=chat.only_as_asked,
+    )
 
 
-def _cheaper(chat: ChatRequest, settings: TenantSettings, prices: PriceBook, at: datetime) -> Offer | None:
-    model = settings.cheaper_model
-    if (
-        model is None
-        or model == chat.model
-        or (settings.allowed_models is not None and model not in settings.allowed_models)
-    ):
-        return None
-    try:
-        price = prices.price_of(model, at)
-    except ModelNotPriced:
-        return None
-    return Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
+def _cheaper(chat: ChatRequest, settings: TenantSettings, prices: PriceBook, at: datetime) -> Iterator[Offer]:
+    for named in settings.cheaper_than(chat.model):
+        model = prices.in_place_of(named, at)
+        if model is None or model == chat.model or not settings.allows(model):
+            continue
+        with suppress(ModelNotPriced):
+            price = prices.price_of(model, at)
+            yield Offer(price=price, bound=bound_by_bytes(chat, settings, price), under_soft_cap=False)
 
 
 def _count(chat: ChatRequest, settings: TenantSettings, counter: TokenCounter, offer: Offer) -> Bound:
     return bound_by_count(chat, counter.count(chat.texts), settings, offer.price)
 
 
-def _ask_upstream(chat: ChatRequest, taken: Taken, ports: ChatPorts, time_left: timedelta) -> UpstreamResult:
+def _ask_upstream(
+    chat: ChatRequest, taken: Taken, guarded: GuardedCall, ports: ChatPorts, *, until: datetime
+) -> UpstreamResult:
+    time_left = until - ports.clock()
     if time_left <= timedelta(0):
-        return NotSent(message="No time was left to ask the upstream.")
+        return NotSent(message="No time was left to ask the upstream.", ours=True)
     body = upstream_body(chat, taken.offer.price, output_tokens=taken.offer.bound.output)
-    return ports.upstream.complete(body, timeout_s=time_left.total_seconds())
+    # A probe asks once: an upstream that is ill is spared.
+    if ports.sleep is None or guarded.is_probe(taken.offer.price.model):
+        return ports.upstream.complete(body, timeout_s=time_left.total_seconds())
+    return ask_with_retries(
+        ports.upstream, body, until=until, clock=ports.clock, sleep=ports.sleep, jitter=ports.jitter
+    )
 
 
 def _settle(

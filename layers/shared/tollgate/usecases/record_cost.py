@@ -80,7 +80,8 @@ def _entry(spent: Spent, now: datetime) -> Record:
 
 
 def _again(earlier: Record, spent: Spent, page: Page | None) -> Recorded:
-    if earlier.content_hash != spent.content_hash:
+    # One that a restore made of its span has no hash, and stands for whatever its caller sent: it must not count twice.
+    if earlier.content_hash and earlier.content_hash != spent.content_hash:
         raise RecordDiffers(f"A record {spent.record_id!r} with other content was booked before.")
     return Recorded(is_new=False, cost=NanoUsd(earlier.cost_nanousd), page=page)
 
@@ -111,7 +112,8 @@ def _posting(spent: Spent, page: Page, month: str, arrival: Window, now: datetim
         return settle_hold(hold, cost=spent.cost, tokens=spent.usage.total, span=span, at=now)
     day = hold_id.day if hold_id is not None and hold_id.month == month else arrival.day
     agent = spent.attribution.agent if spent.attribution.agent in page.agents else None
-    span = _span(spent, now, day=day, key=spent.record_id[:64], posting="record", held=NanoUsd(0))
+    # Whole: a restore finds the record's id here.
+    span = _span(spent, now, day=day, key=spent.record_id, posting="record", held=NanoUsd(0))
     return record_cost(
         spent.record_id, day=day, cost=spent.cost, tokens=spent.usage.total, agent=agent, span=span, at=now
     )
@@ -129,10 +131,10 @@ def _span(spent: Spent, at: datetime, *, day: str, key: str, posting: str, held:
         held_nanousd=held,
         model=spent.model,
         requested_model=spent.model,
-        uncached=usage.uncached,
+        uncached=usage.uncached + usage.audio_input,
         cached=usage.cached,
-        written=usage.written,
-        output=usage.output,
+        written=usage.written + usage.written_12h,
+        output=usage.completion,
         reasoning=usage.reasoning,
         agent=labels.agent,
         run_id=labels.run_id,

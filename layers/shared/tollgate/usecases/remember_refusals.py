@@ -54,7 +54,12 @@ class RefusalMemory:
         return replace(known.refusal, asked=asked) if asked >= known.refusal.asked else None
 
     def learn(self, refusal: Refusal, window: Window, *, version: int, now: datetime) -> None:
-        """Remembers what the page said for a second, and twice as long each time that it says so again."""
+        """Remembers what the page said for a second, and twice as long each time that it says so again.
+
+        Not what it said of the soft zone: that bars those alone who take no cheaper model.
+        """
+        if refusal.reason is Reason.SOFT_CAP:
+            return
         if len(self._tenants) >= TENANTS_MAX:
             self._tenants.clear()
         mine = self._tenants.setdefault(refusal.tenant_id, {})

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from tollgate.domain.errors import LedgerUnavailable
 from tollgate.domain.money import NanoUsd
@@ -65,15 +65,17 @@ def _sweep_page(
 
 def _closing(hold: Hold, at: datetime) -> Posting:
     if hold.kind is HoldKind.CALL:
-        return lapse_hold(hold, span=_span(hold, at, "lapse", Outcome.LAPSED, hold.amount), at=at)
-    return expire_hold(hold, span=_span(hold, at, "expire", Outcome.EXPIRED, NanoUsd(0)), at=at)
+        return lapse_hold(hold, span=closing_span(hold, at, "lapse", Outcome.LAPSED, hold.amount), at=at)
+    return expire_hold(hold, span=closing_span(hold, at, "expire", Outcome.EXPIRED, NanoUsd(0)), at=at)
 
 
-def _span(hold: Hold, at: datetime, posting: str, outcome: Outcome, cost: NanoUsd) -> Span:
+def closing_span(hold: Hold, at: datetime, posting: str, outcome: Outcome, cost: NanoUsd) -> Span:
+    """What is known of a hold that somebody other than its holder closes."""
     return Span(
         posting=posting,
         hold=hold.key,
         at=at,
+        opened_at=datetime.fromtimestamp(hold.opened_at, UTC),
         day=hold.day,
         outcome=outcome,
         cost_nanousd=cost,

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tollgate.domain.downgrade import Menu, Offer, least_amount, next_offer
+from tollgate.domain.downgrade import Menu, Offer, least_amount
 from tollgate.domain.errors import BudgetRefused, LedgerUnavailable, TenantNotFound, TollgateError
 from tollgate.domain.hold_id import HoldId
+from tollgate.domain.looking import look, would_have
 from tollgate.domain.page import Hold, HoldKind, Page
 from tollgate.domain.posting import Fault, Posting, open_hold, refusal_of
 from tollgate.domain.refusing import refusal_from
@@ -37,7 +38,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """The hold as it stands on `page`. `unanswered`: some try had no answer, so its settlement bars the key."""
+    """The hold as it stands on `page`. `unanswered`: some try had no answer, so its settlement bars the key; `would_have`: what enforcing
+    would have done, where the tenant is only observed."""
 
     hold: Hold
     hold_id: HoldId
@@ -45,6 +47,7 @@ class Taken:
     page: Page
     settings: TenantSettings
     unanswered: bool
+    would_have: str | None = None
 
 
 @dataclass(slots=True)
@@ -59,12 +62,13 @@ class _Holding:
     clock: Callable[[], datetime]
     until: datetime
     offer: Offer = field(init=False)
+    opened_at: datetime = field(init=False)
     unanswered: bool = False
     stale_reads: int = 0
     forgot: bool = False
 
     def __post_init__(self) -> None:
-        self.offer = self.menu.asked
+        self.offer, self.opened_at = self.menu.asked, self.clock()
 
     def run(self) -> Taken:
         try:
@@ -110,15 +114,16 @@ class _Holding:
             case Fault.CLOSED_FULL if not self.forgot:
                 self._forget_closed(page)
             case _:
-                self._ask_for_less(page, posting, fault)
+                self._ask_for_less(page, posting.at)
         return None
 
-    def _ask_for_less(self, page: Page | None, posting: Posting, fault: Fault) -> None:
-        offer = next_offer(self.menu, self.offer, fault)
-        if offer is None:
-            assert page is not None
-            raise BudgetRefused(refusal_from(page, self.settings, posting, fault))
-        self.offer = offer
+    def _ask_for_less(self, page: Page | None, at: datetime) -> None:
+        """Goes on to what this page would take: a refused write is billed, so none is sent that it shows to be in vain."""
+        assert page is not None
+        outlook = look(page, self.menu, self._hold_of, self.settings, at=at, first=self.offer)
+        if outlook.fault is not None:
+            raise BudgetRefused(refusal_from(page, self.settings, outlook.posting, outlook.fault))
+        self.offer = outlook.offer
 
     def _earlier_try(self, page: Page | None) -> Taken:
         """An earlier try got through: what stands there *is* the hold, if it covers what is asked now."""
@@ -151,15 +156,19 @@ class _Holding:
             self.ledger.forget_closed(page.tenant_id, page.month, {key: until for until, key in old})
 
     def _hold(self) -> Hold:
+        return self._hold_of(self.offer)
+
+    def _hold_of(self, offer: Offer) -> Hold:
         agent = self.wanted.attribution.agent
         return Hold(
             key=self.wanted.key,
             kind=self.wanted.kind,
-            amount=self.offer.amount,
-            tokens=self.offer.bound.tokens,
+            amount=offer.amount,
+            tokens=offer.bound.tokens,
             day=self.wanted.window.day,
+            opened_at=int(self.opened_at.timestamp()),
             expires_at=int(self.wanted.expires_at.timestamp()),
-            model=self.offer.price.model,
+            model=offer.price.model,
             agent=agent,
             counted=agent in self.settings.agents,
         )
@@ -167,7 +176,13 @@ class _Holding:
     def _taken(self, hold: Hold, page: Page) -> Taken:
         hold_id = HoldId(page.month, hold.day, hold.key)
         return Taken(
-            hold=hold, hold_id=hold_id, offer=self.offer, page=page, settings=self.settings, unanswered=self.unanswered
+            hold=hold,
+            hold_id=hold_id,
+            offer=self.offer,
+            page=page,
+            settings=self.settings,
+            unanswered=self.unanswered,
+            would_have=would_have(page, hold, self.menu, self.settings, at=self.clock()),
         )
 
     def _cancel(self) -> None:

@@ -24,7 +24,10 @@ figures AS (
         coalesce(sum(output_tokens), 0)::bigint AS output_tokens,
         coalesce(sum(reasoning_output_tokens), 0)::bigint AS reasoning_tokens,
         count(*) FILTER (WHERE is_call AND downgrade_reason IS NOT NULL) AS downgraded_calls,
-        coalesce(sum(saved_nanousd), 0)::bigint AS saved
+        coalesce(sum(saved_nanousd), 0)::bigint AS saved,
+        count(*) FILTER (WHERE would_have LIKE 'refuse:%%') AS would_have_refused_calls,
+        coalesce(sum(cost_nanousd) FILTER (WHERE would_have LIKE 'refuse:%%'), 0)::bigint AS would_have_refused,
+        count(*) FILTER (WHERE would_have LIKE 'downgrade:%%') AS would_have_downgraded_calls
     FROM counted
     GROUP BY GROUPING SETS ((), (label), (stretch))
 ),

@@ -1,0 +1,46 @@
+"""A deployed stack on ports and a state of its own, for as long as it is needed."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.system.tollgate_client import Stack
+
+ROOT = Path(__file__).parents[2]
+PORTS = (
+    "TOLLGATE_PORT",
+    "MINISTACK_PORT",
+    "POSTGRES_PORT",
+    "OPENAI_PORT",
+    "SERVICETITAN_PORT",
+    "SERVICETITAN_AUTH_PORT",
+)
+
+
+@contextmanager
+def own_stack(state: Path) -> Iterator[Stack]:
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OPENAI_", "SERVICETITAN_", "HELICONE_"))
+    }
+    environment |= {"TOLLGATE_STATE_DIR": str(state)} | dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+    with ExitStack() as closing:
+        run = Stack(root=ROOT, state=state, environment=environment, closing=closing)
+        try:
+            run.command("up", seconds=400)
+            yield run
+        finally:
+            run.command("clean", seconds=120)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
