@@ -82,7 +82,7 @@ soak: setup ## Long random traffic against the local stack, books compared all a
 	@PYTHONPATH=layers/shared:. $(RUN) -m tests.soak $(SOAK_ARGS)
 
 .PHONY: bench
-bench: setup ## What a call costs in time, bytes and write units (BENCH='hold page hot' for some)
+bench: setup ## What a call costs in time, bytes and write units (BENCH='hold page' for some)
 	@PYTHONPATH=layers/shared:. $(RUN) -m tests.bench $(BENCH)
 
 .PHONY: lock

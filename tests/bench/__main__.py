@@ -7,6 +7,7 @@ BENCHMARKS = {
     "hold": "tests.bench.hold",
     "page": "tests.bench.page",
     "hot": "tests.bench.hot",
+    "crowd": "tests.bench.crowd",
 }
 
 

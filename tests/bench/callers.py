@@ -33,7 +33,7 @@ LIFE = timedelta(minutes=10)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """`callers` of all processes together, who come in one by one; `beside` are in flight all along; `upstream_s`: between a hold and
-    its settlement. What happens from `begins_at` to `ends_at` (time.monotonic) is counted."""
+    its settlement. Latencies are counted from `begins_at` to `ends_at` (time.monotonic)."""
 
     url: str
     settings: TenantSettings
@@ -55,8 +55,9 @@ class Answer:
 
 @dataclass(slots=True)
 class Tally:
-    """Latencies in seconds of what went through; `refused`, `unavailable`: calls that were not made; `unsettled` ones were, and
-    lapse; `costs`: of all that were settled, nano-dollars. Lists throughout, since many threads add to one of them."""
+    """`holds`, `settlements`: seconds that each took, in the time that is counted. Of the whole scene: `refused` and `unavailable`
+    calls, which were not made; `unsettled` ones, which were, and lapse; `costs` of those that were settled, nano-dollars; the server's
+    `answers`. Lists throughout, since many threads add to one of them."""
 
     holds: list[float] = field(default_factory=list)
     settlements: list[float] = field(default_factory=list)
@@ -135,13 +136,13 @@ class _Caller:
         try:
             taken = self._timed(self.tally.holds, lambda: self._hold(ledger, accounts, at))
         except BudgetRefused as error:
-            self._count(self.tally.refused, error.refusal)
+            self.tally.refused.append(error.refusal)
             # Never before the answer's Retry-After, and no more often than calls that are let in.
             wait = max((error.refusal.retry_at - at).total_seconds(), self.scene.upstream_s)
             _sleep_until(min(self.scene.ends_at, time.monotonic() + wait))
             return
         except LedgerUnavailable as error:
-            self._count(self.tally.unavailable, error)
+            self.tally.unavailable.append(error)
             time.sleep(random.uniform(0.5, 1.5))
             return
         time.sleep(self.scene.upstream_s)

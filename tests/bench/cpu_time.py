@@ -2,22 +2,37 @@
 
 import gc
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from statistics import median
 from time import process_time
 
 
-def medians(parts: Mapping[str, Callable[[], object]], *, rounds: int, calls: int) -> dict[str, float]:
-    """Microseconds of CPU, user and system, of one call of each part: the median of the rounds. In each round every part has its
-    turn, so that a machine that slows down slows them all."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds:
+    """Part -> microseconds of CPU, user and system, of one call of it in each round. In a round every part has its turn, so what is
+    said of parts together is said round by round: a machine that slows down slows them all."""
+
+    parts: Mapping[str, list[float]]
+
+    def median(self, name: str) -> float:
+        return median(self.parts[name])
+
+    def median_of(self, figure: Callable[[Mapping[str, float]], float]) -> float:
+        """Of a figure that takes several parts of one round."""
+        rounds = zip(*self.parts.values(), strict=True)
+        return median(figure(dict(zip(self.parts, each, strict=True))) for each in rounds)
+
+
+def measure_rounds(parts: Mapping[str, Callable[[], object]], *, rounds: int, calls: int) -> Rounds:
     spent: dict[str, list[float]] = {name: [] for name in parts}
     for run in parts.values():
         run()
     for _ in range(rounds):
+        # What an earlier round left behind is not this one's to clear away.
+        gc.collect()
         for name, run in parts.items():
-            # What the part before it left behind is not this one's to clear away.
-            gc.collect()
             began = process_time()
             for _ in range(calls):
                 run()
             spent[name].append((process_time() - began) / calls * 1e6)
-    return {name: median(each) for name, each in spent.items()}
+    return Rounds(parts=spent)

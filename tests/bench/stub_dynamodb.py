@@ -21,6 +21,8 @@ def stub_dynamodb(page: Item) -> Iterator[tuple[str, Any]]:
     answer = json.dumps({"Attributes": page}, separators=(",", ":")).encode()
     server = context.Process(target=serve, args=(theirs, answer, requests), daemon=True)
     server.start()
+    # The child has it now; where that dies before it is ready, `recv` ends instead of waiting.
+    theirs.close()
     try:
         yield f"http://127.0.0.1:{ours.recv()}", requests
     finally:
@@ -28,7 +30,6 @@ def stub_dynamodb(page: Item) -> Iterator[tuple[str, Any]]:
         server.join()
         server.close()
         ours.close()
-        theirs.close()
 
 
 def serve(parent: Connection, answer: bytes, requests: Any) -> None:
