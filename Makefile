@@ -14,6 +14,7 @@ LOCKS := requirements/dev.txt requirements/prices.txt
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
 PYTEST_ARGS ?=
 SOAK_ARGS ?=
+BENCH ?=
 RUNTIME ?= python3.13
 ARCHITECTURE ?= arm64
 
@@ -81,8 +82,8 @@ soak: setup ## Long random traffic against the local stack, books compared all a
 	@PYTHONPATH=layers/shared:. $(RUN) -m tests.soak $(SOAK_ARGS)
 
 .PHONY: bench
-bench: setup ## What a call costs in time
-	@$(RUN) -m tests.bench
+bench: setup ## What a call costs in time, bytes and write units (BENCH='hold page' for some)
+	@PYTHONPATH=layers/shared:. $(RUN) -m tests.bench $(BENCH)
 
 .PHONY: lock
 lock: ## Compile requirements/ and the layers' lists anew (LOCK_ARGS=--upgrade for newer versions)

@@ -1,0 +1,23 @@
+"""Runs the named benchmarks, or all of them; each prints Markdown."""
+
+import sys
+from importlib import import_module
+
+BENCHMARKS = {
+    "hold": "tests.bench.hold",
+    "page": "tests.bench.page",
+    "hot": "tests.bench.hot",
+    "crowd": "tests.bench.crowd",
+}
+
+
+def main(names: list[str]) -> None:
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        sys.exit(f"There is no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}.")
+    for name in names or BENCHMARKS:
+        import_module(BENCHMARKS[name]).main()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,40 @@
+"""That each benchmark runs, at its smallest; what it measures is nobody's promise."""
+
+import pytest
+
+from tests.bench import __main__ as bench
+from tests.bench import crowd, hold, hot, page, stage
+
+
+def test_a_name_without_a_benchmark_is_refused_before_any_runs() -> None:
+    with pytest.raises(SystemExit, match="no benchmark holt"):
+        bench.main(["hold", "holt"])
+
+
+def test_the_page_is_measured_at_every_moment_of_its_month() -> None:
+    text = "\n".join(page.report(in_flight=(0, 2), seconds=(1,)))
+
+    assert all(moment.name in text for moment in page.MOMENTS)
+
+
+def test_a_hold_and_a_settlement_are_one_round_trip_each() -> None:
+    measured = hold.measure(in_flight=2, rounds=1, calls=1)
+
+    assert {each.deed.name: each.round_trips for each in measured} == {"hold": 1, "settlement": 1}
+    assert all("| whole / botocore" in "\n".join(hold.tables((each,), (2,))) for each in measured)
+
+
+def test_the_page_s_books_are_equal_after_every_scene() -> None:
+    with stage.stage(processes=1) as found:
+        calm = found.play("calm", 2, beside=3, upstream_s=0.05, seconds=0.2)
+        crowded = found.play("crowded", 4, upstream_s=0.3, seconds=0.1, in_flight_max=1)
+        throttled = found.play("throttled", 4, upstream_s=0.05, seconds=0.1, units_a_second=4)
+
+    assert calm.is_right
+    assert len(calm.page.holds) == 3
+    assert crowded.is_right
+    assert {refusal.reason for refusal in crowded.tally.refused} == {"in_flight"}
+    assert throttled.is_right
+    assert any(answer.code == "ThrottlingException" for answer in throttled.tally.answers)
+    assert "| 5 |" in hot.latencies([calm])
+    assert "in_flight" in crowd.beyond([crowded])
