@@ -39,6 +39,7 @@ BAD = {
     "text": '"text"',
     "infinity": '{"dailyBudgetUsd": Infinity, "messages": -Infinity}',
     "deep": "[" * 5000 + "]" * 5000,
+    "deep, and still read by Python": '{"messages": [{"role": "user", "content": ' + "[" * 900 + "]" * 900 + "}]}",
     "wrong types": '{"tenantId": 7, "messages": 7, "model": [], "role": {}, "name": null, "until": 3, "usage": 1}',
     "unknown": '{"frobnicate": true}',
     "control": '{"name": "\\u0000", "messages": [{"role": "user", "content": 7}]}',

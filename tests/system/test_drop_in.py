@@ -191,3 +191,36 @@ def test_a_stream_that_is_cut_is_booked_in_full(tenant: Tenant, local_openai: ht
     [(outcome, cost, held)] = eventually(lambda: spans(tenant), until=bool, seconds=60)
     assert (outcome, cost) == ("unknown", held)
     assert cost > 0
+
+
+def test_a_turn_that_sends_back_thoughts_call_and_result_goes_through(tenant: Tenant) -> None:
+    """The loop of an agent that knows nothing of us: all that came back goes up again."""
+    sdk = tenant.sdk()
+    first = sdk.responses.create(model="gpt-5", input=QUESTION, tools=[TOOL], tool_choice="required")
+    call = next(item for item in first.output if item.type == "function_call")
+
+    second = sdk.responses.create(
+        model="gpt-5",
+        input=[
+            {"role": "user", "content": QUESTION},
+            *[item.to_dict() for item in first.output],  # type: ignore[list-item]
+            {"type": "function_call_output", "call_id": call.call_id, "output": "Luis is free"},
+        ],
+        tools=[TOOL],
+        tool_choice="none",
+    )
+
+    assert [item.type for item in first.output] == ["reasoning", "function_call"]
+    assert second.output_text
+
+
+def test_a_response_to_an_image_is_held_and_settled(tenant: Tenant, local_openai: httpx.Client) -> None:
+    shown: Any = {"type": "input_image", "image_url": "https://example.com/furnace_4032x3024.jpg", "detail": "auto"}
+
+    with billed(tenant, local_openai) as bill:
+        answer = tenant.sdk().responses.create(
+            model="gpt-4o", input=[{"role": "user", "content": [{"type": "input_text", "text": QUESTION}, shown]}]
+        )
+
+    assert answer.output_text
+    assert bill.served[0]["tokens"]["uncached"] > 765

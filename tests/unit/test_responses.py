@@ -167,7 +167,7 @@ def test_what_cannot_be_bounded_is_refused_by_name(more: dict[str, Any], param: 
         ({"type": ["message"]}, "input[1]"),
         ({"role": "user", "content": "x", "frobnicate": 1}, "input[1].frobnicate"),
         ({"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}, "input[1].content[0]"),
-        ({"role": "user", "content": [{"type": "input_image", "image_url": "u"}]}, "input[1].content[0]"),
+        ({"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}, "input[1].content[0]"),
         (
             {
                 "role": "user",

@@ -9,7 +9,7 @@ from tollgate.domain.errors import NotBounded, RequestInvalid
 DEPTH_MAX = 64
 
 
-def check_depth(body: Mapping[str, Any]) -> None:
+def check_depth(body: Mapping[str, Any] | list[Any]) -> None:
     """Level by level, so that no depth is too deep for us."""
     level: list[Any] = [body]
     for _ in range(DEPTH_MAX):

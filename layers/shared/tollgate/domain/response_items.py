@@ -3,10 +3,12 @@
 Each with the fields that it may have; one that is not here could bring in stored input, or be billed by another measure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tollgate.domain.errors import NotBounded, RequestInvalid
+from tollgate.domain.image import Detail, Image, parse_image
+from tollgate.domain.image_tokens import detail_sent, takes_original
 from tollgate.domain.request_fields import things
 
 PARTS = {
@@ -15,7 +17,10 @@ PARTS = {
     "refusal": {"refusal"},
     "summary_text": {"text"},
     "reasoning_text": {"text"},
+    "input_image": {"image_url", "detail"},
 }
+# Where an item keeps its parts.
+PARTED = ("content", "output", "summary")
 ITEMS = {
     "message": {"role", "content", "id", "status", "phase"},
     "function_call": {"call_id", "name", "arguments", "id", "status", "namespace"},
@@ -30,8 +35,7 @@ TOOLS = {
 }
 INSTEAD = {
     "item_reference": "a stored item is billed again as input; send the item itself, and store false",
-    "input_image": "an image cannot be bounded yet; send text",
-    "input_file": "a file cannot be bounded; send its text",
+    "input_file": "a file cannot be bounded; send its text, or its pages as input_image parts",
     "input_audio": "audio cannot be bounded; send its text",
 }
 
@@ -80,7 +84,7 @@ def _check_item(item: Mapping[str, Any], place: str) -> None:
             "['reasoning.encrypted_content'] with store false and send it back whole, or leave the item out.",
             param=place,
         )
-    for name in ("content", "output", "summary"):
+    for name in PARTED:
         _check_parts(item.get(name), f"{place}.{name}")
 
 
@@ -94,7 +98,69 @@ def _check_parts(content: Any, place: str) -> None:
         kind = _kind_of(part)
         if kind not in PARTS:
             raise _refused("a part", kind, at)
+        if part.get("file_id") is not None:
+            raise NotBounded(
+                f"{at}.file_id: what is stored cannot be measured; send the image as a base64 data URL in image_url.",
+                param=at,
+            )
         _check_names(part, PARTS[kind], at)
+
+
+# ---- images -----------------------------------------------------------------------------------------------------------------
+
+
+def images_in(given: Any) -> tuple[Image, ...]:
+    """Of an input that was checked. Raises RequestInvalid and NotBounded for an image that is none."""
+    return tuple(_images(given)) if isinstance(given, list) else ()
+
+
+def _images(given: list[Mapping[str, Any]]) -> Iterator[Image]:
+    for index, item in enumerate(given):
+        for name in PARTED:
+            for number, part in enumerate(_parts(item, name)):
+                if _is_image(part):
+                    at = f"input[{index}].{name}[{number}]"
+                    yield parse_image({"url": part.get("image_url"), "detail": part.get("detail")}, at)
+
+
+def without_images(given: Any) -> Any:
+    """What is billed as text: neither an image's bytes nor its address is."""
+    if not isinstance(given, list):
+        return given
+    return [{name: _text_parts(value) if name in PARTED else value for name, value in item.items()} for item in given]
+
+
+def with_details(given: Any, model: str, *, is_downgrade: bool) -> Any:
+    """The input as it is sent to this model: no image is left at a detail that has no limit."""
+
+    def sent(part: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not _is_image(part):
+            return part
+        detail = detail_sent(model, Detail(part.get("detail") or Detail.AUTO))
+        if is_downgrade and detail is Detail.ORIGINAL and not takes_original(model):
+            detail = Detail.HIGH
+        return {**part, "detail": detail.value}
+
+    return [
+        {
+            name: [sent(part) for part in value] if name in PARTED and isinstance(value, list) else value
+            for name, value in item.items()
+        }
+        for item in given
+    ]
+
+
+def _parts(item: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    parts = item.get(name)
+    return parts if isinstance(parts, list) else []
+
+
+def _text_parts(parts: Any) -> Any:
+    return [part for part in parts if not _is_image(part)] if isinstance(parts, list) else parts
+
+
+def _is_image(part: Mapping[str, Any]) -> bool:
+    return part.get("type") == "input_image"
 
 
 def _check_names(value: Mapping[str, Any], known: set[str], place: str) -> None:

@@ -11,6 +11,8 @@ from tollgate.domain.chat import TOKENS_PER_MESSAGE, TOKENS_PER_PROPERTY, TOKENS
 from tollgate.domain.chat_fields import Bounded
 from tollgate.domain.errors import NotBounded, RequestInvalid
 from tollgate.domain.governed_request import ROUTES, check_kind
+from tollgate.domain.image import Image
+from tollgate.domain.image_tokens import image_tokens
 from tollgate.domain.loop import fingerprint_of
 from tollgate.domain.model import Capability, Kind, Model, Taken
 from tollgate.domain.price import STANDARD_TIER, Bound, Price
@@ -26,7 +28,14 @@ from tollgate.domain.request_fields import (
     utf8_bytes,
     whole,
 )
-from tollgate.domain.response_items import check_input, check_tool_choice, check_tools
+from tollgate.domain.response_items import (
+    check_input,
+    check_tool_choice,
+    check_tools,
+    images_in,
+    with_details,
+    without_images,
+)
 from tollgate.domain.span import Attribution
 from tollgate.domain.tenant import TenantSettings
 
@@ -69,7 +78,8 @@ INNER = {
     "reasoning": frozenset({"effort", "summary", "generate_summary"}),
     "stream_options": frozenset({"include_obfuscation"}),
 }
-INCLUDED = frozenset({"reasoning.encrypted_content", "message.output_text.logprobs"})
+THOUGHTS = "reasoning.encrypted_content"
+INCLUDED = frozenset({THOUGHTS, "message.output_text.logprobs"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +96,7 @@ class ResponsesRequest:
     streams: bool
     attribution: Attribution
     only_as_asked: bool = False
+    images: tuple[Image, ...] = ()
     path: str = ROUTES[Kind.RESPONSES]
     kinds: frozenset[Kind] = frozenset({Kind.CHAT, Kind.RESPONSES})
 
@@ -95,6 +106,10 @@ class ResponsesRequest:
 
     def check(self, model: Model, /) -> None:
         check_kind(self, model)
+        if self.images and Capability.VISION not in model.capabilities:
+            raise RequestInvalid(
+                f"The model {model.name[:80]!r} takes no images: send text, or ask a model with vision.", param="input"
+            )
 
     def can_be_served_by(self, model: Model, /) -> bool:
         """Not where another model would have to read the thoughts of the one that was asked for: they are encrypted for it."""
@@ -105,8 +120,9 @@ class ResponsesRequest:
             return True
         return model.temperature is Taken.EFFORT_NONE and not _thinks(self.body)
 
-    def input_tokens(self, text_tokens: int | None, _model: str, /) -> int:
-        return (self._bytes if text_tokens is None else text_tokens) + self.overhead_tokens
+    def input_tokens(self, text_tokens: int | None, model: str, /) -> int:
+        texts = self._bytes if text_tokens is None else text_tokens
+        return texts + self.overhead_tokens + sum(image_tokens(model, image) for image in self.images)
 
     def by_bytes(self, settings: TenantSettings, price: Price, /) -> Bound:
         return self._bound(self._bytes, settings, price)
@@ -121,6 +137,11 @@ class ResponsesRequest:
         if model.name != self.model and model.effort_none and not _thinks(body):
             # In place of a model that may not think at all, one that would spend a short maximum on thinking.
             body["reasoning"] = {"effort": "none"}
+        if self.images:
+            body["input"] = with_details(body["input"], price.model, is_downgrade=price.model != self.model)
+        if not body.get("store") and Capability.REASONING in model.capabilities:
+            # Nothing keeps its thoughts, so an agent that sends its items back next turn needs them whole.
+            body["include"] = [*dict.fromkeys([*(body.get("include") or []), THOUGHTS])]
         return body | {
             "model": price.model,
             "max_output_tokens": output_tokens,
@@ -144,7 +165,7 @@ class ResponsesRequest:
                 f"This tenant may ask for at most {most} output tokens a call.", param="max_output_tokens"
             )
         output = min(self.output_asked or settings.default_output_tokens, price.output_max)
-        return Bound(input=min(text_tokens + self.overhead_tokens, price.input_max), output=output)
+        return Bound(input=min(self.input_tokens(text_tokens, price.model), price.input_max), output=output)
 
 
 def parse_responses(body: Mapping[str, Any], attribution: Attribution, *, default_model: str) -> ResponsesRequest:
@@ -156,15 +177,17 @@ def parse_responses(body: Mapping[str, Any], attribution: Attribution, *, defaul
     flag("store", body.get("store"))
     items, tools = check_input(body.get("input")), check_tools(body.get("tools"))
     check_tool_choice(body.get("tool_choice"))
+    images = images_in(body["input"])
     return ResponsesRequest(
         model=model_named(body, default_model),
         body=body,
         texts=_billed_texts(body),
         overhead_tokens=_overhead(body, items + 1, len(tools)),
         output_asked=whole("max_output_tokens", body.get("max_output_tokens")),
-        needs=frozenset(_needs(body)),
+        needs=frozenset([*_needs(body), *([Capability.VISION] if images else [])]),
         streams=flag("stream", body.get("stream")),
         attribution=attribution,
+        images=images,
     )
 
 
@@ -190,7 +213,7 @@ def _check_values(body: Mapping[str, Any]) -> None:
 
 def _needs(body: Mapping[str, Any]) -> list[Capability]:
     form = thing("text", body.get("text")).get("format") or {}
-    reasons = _thinks(body) or "reasoning.encrypted_content" in (body.get("include") or [])
+    reasons = _thinks(body) or THOUGHTS in (body.get("include") or [])
     needed = {
         Capability.TOOLS: bool(body.get("tools")),
         Capability.STRUCTURED_OUTPUT: form.get("type") == "json_schema",
@@ -205,7 +228,8 @@ def _thinks(body: Mapping[str, Any]) -> bool:
 
 
 def _billed_texts(body: Mapping[str, Any]) -> tuple[str, ...]:
-    billed = [body[name] for name, how in FIELDS.items() if how is Bounded.BY_BYTES and body.get(name) is not None]
+    sent = {**body, "input": without_images(body["input"])}
+    billed = [sent[name] for name, how in FIELDS.items() if how is Bounded.BY_BYTES and sent.get(name) is not None]
     return tuple(text for value in billed for text in strings_in(value))
 
 

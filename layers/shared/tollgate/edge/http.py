@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from tollgate.domain.caller import Caller, Role
 from tollgate.domain.errors import KeyUnknown, RequestInvalid, TollgateError
+from tollgate.domain.request_fields import check_depth
 from tollgate.domain.settings_text import settings_from_text
 from tollgate.domain.tenant import TENANT_ID, TenantSettings
 from tollgate.edge.problems import INTERNAL, Answer, answer_of, problem_of
@@ -120,11 +121,15 @@ def problem_answer(app: APIGatewayRestResolver, error: Exception) -> Answer:
 
 
 def read_json(text: str, number: Callable[[str], Any] = Decimal) -> Any:
-    """JSON as it may be sent to us: `number` makes those with a point; no NaN, and no deeper than Python reads. Raises ValueError."""
+    """JSON as it may be sent to us: `number` makes those with a point; no NaN, and no deeper than we walk. Raises ValueError."""
     try:
-        return json.loads(text, parse_float=number, parse_constant=_refuse_constant)
-    except RecursionError as error:
+        value = json.loads(text, parse_float=number, parse_constant=_refuse_constant)
+        # What Python reads is deeper than what the parsers after it can walk.
+        if isinstance(value, dict | list):
+            check_depth(value)
+    except (RecursionError, RequestInvalid) as error:
         raise json.JSONDecodeError("nested too deeply", text[:20], 0) from error
+    return value
 
 
 def write_json(value: Any) -> str:
