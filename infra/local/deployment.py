@@ -60,6 +60,8 @@ def parameters_of(configuration: Configuration) -> dict[str, str]:
         "AwsEndpointUrl": configuration.aws_endpoint_url,
         "LogLevel": given("LOG_LEVEL", "INFO"),
         "DatabaseUrl": given("DATABASE_URL") or postgres.url(configuration),
+        # Somebody else's database is asked as whom its address names.
+        "DatabaseRoles": "false" if given("DATABASE_URL") else "true",
         "OpenAiBaseUrl": configuration.openai_base_url,
         "HeliconeBaseUrl": given("HELICONE_BASE_URL", "https://oai.helicone.ai/v1"),
         "HeliconeMode": given("HELICONE_MODE", "proxy"),
@@ -197,6 +199,8 @@ def read_deployed(configuration: Configuration) -> Deployed:
 
 def migrate(configuration: Configuration, deployed: Deployed) -> None:
     invoke(configuration, deployed.functions["MigrateDatabase"], {})
+    if not configuration.text("DATABASE_URL"):
+        postgres.give_passwords(configuration)
 
 
 def admin_key(configuration: Configuration, deployed: Deployed) -> str:

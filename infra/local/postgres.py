@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from infra.local.configuration import Configuration, StackError
 from infra.local.daemons import Daemon
@@ -100,6 +101,16 @@ def create_database(configuration: Configuration) -> None:
     with psycopg.connect(url(configuration, "postgres"), autocommit=True) as connection:
         if connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
             connection.execute(f"CREATE DATABASE {DATABASE}")
+
+
+def give_passwords(configuration: Configuration) -> None:
+    """Functions connect with the address's password, each as its own role. On AWS each has a token instead."""
+    password = password_file(configuration.state).read_text(encoding="utf-8")
+    with psycopg.connect(url(configuration), autocommit=True) as connection:
+        roles = connection.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE 'tollgate\\_%'").fetchall()
+        for (role,) in roles:
+            statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
+            connection.execute(statement)
 
 
 def url(configuration: Configuration, database: str = DATABASE) -> str:

@@ -273,6 +273,9 @@ class Schema(Protocol):
     def apply(self, migration: Migration) -> bool:
         """In one transaction with its entry in the history; False where it is there already. Raises MigrationsDiffer."""
 
+    def give_rights(self) -> None:
+        """Makes the roles that functions connect as, where they are missing, and gives each its rights, and no others."""
+
 
 class Clock(Protocol):
     def __call__(self) -> datetime: ...

@@ -13,6 +13,7 @@ class Settings:
     ledger_table: str
     keys_table: str
     database_url: str
+    database_user: str
     database_iam_auth: bool
     openai_base_url: str
     openai_api_key_secret_arn: str
@@ -78,6 +79,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         ledger_table=text("LEDGER_TABLE"),
         keys_table=text("KEYS_TABLE"),
         database_url=text("DATABASE_URL"),
+        database_user=text("DATABASE_USER"),
         database_iam_auth=text("DATABASE_IAM_AUTH", "false").lower() == "true",
         openai_base_url=text("OPENAI_BASE_URL", "https://api.openai.com/v1"),
         openai_api_key_secret_arn=text("OPENAI_API_KEY_SECRET_ARN"),

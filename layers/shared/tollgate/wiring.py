@@ -304,8 +304,8 @@ def _ask_spans() -> "Mapping[str, Any]":
 def postgres() -> "Postgres":
     from tollgate.adapters.postgres import Postgres, iam_token
 
-    url = settings().database_url
-    return Postgres(url, password=iam_token(url) if settings().database_iam_auth else None)
+    url, user = settings().database_url, settings().database_user
+    return Postgres(url, user=user, password=iam_token(url, user=user) if settings().database_iam_auth else None)
 
 
 @cache

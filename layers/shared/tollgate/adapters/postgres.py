@@ -1,7 +1,7 @@
 """One lazy connection to Postgres for each environment, through RDS Proxy on AWS.
 
 Nothing here pins the proxy's connection: no SET, no prepared statement, no session lock, no start-up options. The
-time limit of statements is set on the database by a migration.
+time limit of statements is set on the database by a migration. What AWS says of pinning: infra/database.md.
 """
 
 import os
@@ -31,10 +31,11 @@ def query(name: str) -> bytes:
 
 
 class Postgres:
-    """`password` is asked for each time a connection is opened: an IAM token is good for 15 minutes."""
+    """`user` takes the place of the one that the URL names. `password` is asked for each time a connection is opened: an IAM token is
+    good for 15 minutes."""
 
-    def __init__(self, url: str, *, password: Callable[[], str] | None = None) -> None:
-        self._url = url
+    def __init__(self, url: str, *, user: str = "", password: Callable[[], str] | None = None) -> None:
+        self._url = conninfo.make_conninfo(url, **({"user": user} if user else {}), **_roots(url))
         self._password = password
         self._connection: Connection[TupleRow] | None = None
 
@@ -105,9 +106,21 @@ def _time_limit(connection: Connection[TupleRow], timeout: timedelta) -> Iterato
             timer.join()
 
 
-def iam_token(url: str) -> Callable[[], str]:
-    """Passwords for a URL of RDS, signed on this machine. Raises ValueError where the server would not be verified."""
+def _roots(url: str) -> dict[str, str]:
+    """Whom to trust, where the server is to be verified and the URL does not say by whom: libpq would look in a home folder that a
+    function does not have. RDS Proxy shows a certificate of Amazon's own authority, which botocore's list has; a database without the
+    proxy shows one of RDS's, which no public list has (infra/database.md)."""
     parts = conninfo.conninfo_to_dict(url)
+    if parts.get("sslmode") not in ("verify-ca", "verify-full") or parts.get("sslrootcert"):
+        return {}
+    import botocore  # the package alone, which is quick; for the file beside it
+
+    return {"sslrootcert": str(Path(botocore.__file__).with_name("cacert.pem"))}
+
+
+def iam_token(url: str, *, user: str = "") -> Callable[[], str]:
+    """Passwords for a URL of RDS, signed on this machine. Raises ValueError where the server would not be verified."""
+    parts = conninfo.conninfo_to_dict(url) | ({"user": user} if user else {})
     if parts.get("sslmode") != "verify-full":
         raise ValueError("DATABASE_URL needs sslmode=verify-full where DATABASE_IAM_AUTH is true")
 

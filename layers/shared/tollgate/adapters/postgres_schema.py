@@ -6,7 +6,7 @@ from pathlib import Path
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from tollgate.adapters.postgres import Postgres
+from tollgate.adapters.postgres import Postgres, query
 from tollgate.domain.migration import Migration, check_unchanged
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -44,6 +44,13 @@ class PostgresSchema:
             return True
 
         return self._postgres.run(work)
+
+    def give_rights(self) -> None:
+        def work(connection: Connection[TupleRow]) -> None:
+            _begin(connection)
+            connection.execute(query("give_rights"))
+
+        self._postgres.run(work)
 
 
 def _begin(connection: Connection[TupleRow]) -> None:

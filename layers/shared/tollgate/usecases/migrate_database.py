@@ -18,7 +18,8 @@ class Migrated:
 def migrate_database(migrations: Sequence[Migration], schema: Schema) -> Migrated:
     """Each in its own transaction; one that another run applied meanwhile is passed over.
 
-    Raises MigrationsDiffer, SpansUnavailable.
+    Rights are given anew each time: they are of the tables that there are then. Raises MigrationsDiffer, SpansUnavailable.
     """
     applied = tuple(migration.name for migration in pending(migrations, schema.applied()) if schema.apply(migration))
+    schema.give_rights()
     return Migrated(applied=applied, version=max(schema.applied(), default=0))

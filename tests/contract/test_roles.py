@@ -1,0 +1,191 @@
+"""Each function connects as a role of its own, which can do what the function does, and nothing else."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.fakes.spans import NOON, placed
+from tests.infra.template import functions, variables
+from tollgate.adapters.postgres import Postgres
+from tollgate.adapters.postgres_books import PostgresBooks
+from tollgate.adapters.postgres_jobs import PostgresJobs
+from tollgate.adapters.postgres_schema import PostgresSchema, migrations
+from tollgate.adapters.postgres_spans import PostgresSpans
+from tollgate.domain.job import Feed, FeedPage
+from tollgate.domain.rollup import Stretch, TenantHour
+from tollgate.domain.summary import GroupBy, SpendQuery
+from tollgate.usecases.migrate_database import migrate_database
+from tollgate.usecases.roll_up_spend import roll_up_again, roll_up_new
+
+Deed = Callable[[Postgres], object]
+Connect = Callable[[str], Postgres]
+
+DAY = timedelta(days=1)
+QUERY = SpendQuery(
+    tenant_id="acme-hvac", start=NOON, end=NOON + DAY, edges=(NOON,), group_by=GroupBy.MODEL, month="2026-11"
+)
+HOUR = TenantHour(tenant_id="acme-hvac", hour=NOON)
+FEED = next(iter(Feed))
+
+
+def store_page(postgres: Postgres) -> object:
+    page = FeedPage(feed=FEED, rows=(), continue_from="1", has_more=False, unreadable=0)
+    return PostgresJobs(postgres).store_page("shop", page, previous=None, at=NOON)
+
+
+DEEDS: dict[str, tuple[Deed, ...]] = {
+    "tollgate_writer": (lambda postgres: PostgresSpans(postgres).add([placed(2)]),),
+    "tollgate_reader": (
+        lambda postgres: PostgresSpans(postgres).spend(QUERY),
+        lambda postgres: PostgresSpans(postgres).watermark(),
+        lambda postgres: PostgresSpans(postgres).spent_by_page(),
+        lambda postgres: PostgresBooks(postgres).books_of("2026-11"),
+        lambda postgres: PostgresBooks(postgres).spans_after("acme-hvac", "2026-11", seq=0, last=None, count=9),
+        lambda postgres: PostgresBooks(postgres).record_spans("acme-hvac", "2026-11", since=NOON),
+        lambda postgres: PostgresJobs(postgres).read_cursors("shop"),
+    ),
+    "tollgate_rollup": (
+        lambda postgres: roll_up_new(PostgresSpans(postgres), now=NOON),
+        lambda postgres: roll_up_again(PostgresSpans(postgres), Stretch(start=NOON, end=NOON + DAY)),
+        lambda postgres: PostgresSpans(postgres).gaps(date(2026, 11, 1)),
+    ),
+    "tollgate_jobs": (
+        store_page,
+        lambda postgres: PostgresJobs(postgres).read_cursors("shop"),
+        lambda postgres: PostgresJobs(postgres).note_failure("shop", FEED, message="none", at=NOON),
+    ),
+}
+FORBIDDEN: dict[str, tuple[Deed, ...]] = {
+    "tollgate_writer": (*DEEDS["tollgate_reader"], *DEEDS["tollgate_rollup"], *DEEDS["tollgate_jobs"]),
+    "tollgate_reader": (
+        *DEEDS["tollgate_writer"],
+        store_page,
+        lambda postgres: PostgresSpans(postgres).sum_hours([HOUR]),
+        lambda postgres: PostgresSpans(postgres).move_watermark(NOON),
+        lambda postgres: PostgresSpans(postgres).make_partitions(date(2026, 11, 1)),
+    ),
+    "tollgate_rollup": (*DEEDS["tollgate_writer"], *DEEDS["tollgate_jobs"]),
+    "tollgate_jobs": (
+        *DEEDS["tollgate_writer"],
+        lambda postgres: PostgresSpans(postgres).spend(QUERY),
+        lambda postgres: PostgresSpans(postgres).move_watermark(NOON),
+    ),
+}
+OWNERS_ALONE = (
+    "UPDATE spans SET cost_nanousd = 0",
+    "DELETE FROM spans",
+    "TRUNCATE spans",
+    "DROP TABLE spans_default",
+    "DELETE FROM spans_default",
+    "CREATE TABLE mine (id integer)",
+    "INSERT INTO schema_migrations (number, name, checksum) VALUES (9999, 'x', 'x')",
+)
+
+
+@pytest.fixture
+def connect(database: str) -> Iterator[Connect]:
+    opened: list[Postgres] = []
+
+    def as_role(role: str) -> Postgres:
+        opened.append(Postgres(database, user=role))
+        return opened[-1]
+
+    with closing(Postgres(database)) as owner:
+        PostgresSpans(owner).add([placed(1)])
+    yield as_role
+    for each in opened:
+        each.close()
+
+
+def cases(table: dict[str, tuple[Deed, ...]]) -> list[Any]:
+    return [pytest.param(role, deed, id=f"{role}-{n}") for role, deeds in table.items() for n, deed in enumerate(deeds)]
+
+
+@pytest.mark.parametrize(("role", "deed"), cases(DEEDS))
+def test_a_role_does_its_work(connect: Connect, role: str, deed: Deed) -> None:
+    deed(connect(role))
+
+
+@pytest.mark.parametrize(("role", "deed"), cases(FORBIDDEN))
+def test_a_role_cannot_do_another_s_work(connect: Connect, role: str, deed: Deed) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        deed(connect(role))
+
+
+@pytest.mark.parametrize("role", DEEDS)
+@pytest.mark.parametrize("statement", OWNERS_ALONE)
+def test_nobody_changes_or_drops_what_is_written(connect: Connect, role: str, statement: str) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connect(role).run(lambda connection: connection.execute(statement.encode()))
+
+
+def test_a_late_span_is_found_once_by_the_writer_s_own_rights(connect: Connect) -> None:
+    writer = PostgresSpans(connect("tollgate_writer"))
+
+    first, again = writer.add([placed(1), placed(7)]), writer.add([placed(7)])
+
+    assert (first.count, first.oldest_at, again.count) == (1, NOON, 0)
+
+
+def test_a_partition_made_by_the_schedule_is_the_owner_s_and_is_written_to(connect: Connect, database: str) -> None:
+    PostgresSpans(connect("tollgate_rollup")).make_partitions(date(2031, 5, 1))
+    at = datetime(2031, 5, 2, tzinfo=UTC)
+
+    assert PostgresSpans(connect("tollgate_writer")).add([placed(1, month="2031-05", at=at, day="02")]).count == 1
+
+    with psycopg.connect(database) as connection:
+        owners = "SELECT tableowner FROM pg_tables WHERE tablename = 'spans_2031_05'"
+        assert connection.execute(owners).fetchall() == [("tollgate",)]
+        assert connection.execute("SELECT count(*) FROM spans_2031_05").fetchall() == [(1,)]
+
+
+def test_rights_that_somebody_added_by_hand_are_taken_back_by_the_next_deployment(
+    connect: Connect, database: str
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("GRANT ALL ON spans, span_rollups TO tollgate_writer")
+
+    with closing(Postgres(database)) as owner:
+        migrate_database(migrations(), PostgresSchema(owner))
+
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connect("tollgate_writer").run(lambda connection: connection.execute("DELETE FROM spans"))
+
+
+def test_roles_may_connect_by_iam_where_the_server_knows_of_it(database: str) -> None:
+    member = "SELECT pg_has_role(rolname, 'rds_iam', 'MEMBER') FROM pg_roles WHERE rolname LIKE 'tollgate\\_%'"
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE ROLE rds_iam")
+        try:
+            with closing(Postgres(database)) as owner:
+                migrate_database(migrations(), PostgresSchema(owner))
+                migrate_database(migrations(), PostgresSchema(owner))
+            assert connection.execute(member.encode()).fetchall() == [(True,)] * len(DEEDS)
+        finally:
+            connection.execute("DROP ROLE rds_iam")
+
+
+def test_every_function_that_asks_postgres_connects_as_one_of_these_roles() -> None:
+    asking = {name: function for name, function in functions().items() if "DATABASE_URL" in variables(function)}
+    users = {
+        name: function["Environment"]["Variables"]["DATABASE_USER"]
+        for name, function in asking.items()
+        if name != "MigrateDatabase"
+    }
+
+    assert {user["Fn::If"][1] for user in users.values()} == DEEDS.keys()
+    for name, user in users.items():
+        role = user["Fn::If"][1]
+        assert user == {"Fn::If": ["HasRoles", role, ""]}
+        allowed = [
+            statement["Resource"]["Fn::Sub"]
+            for policy in asking[name]["Policies"]
+            for statement in policy["Statement"]
+            if statement["Action"] == "rds-db:connect"
+        ]
+        assert len(allowed) == 1
+        assert allowed[0].endswith("dbuser:${DatabaseResourceId}/" + role)
