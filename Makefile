@@ -108,3 +108,7 @@ deploy: build ## Deploy to AWS with your own credentials; asks before it changes
 .PHONY: restore
 restore: setup ## Bring a ledger that was put back to an old state up to Postgres: infra/runbooks/restore.md (ARGS='--local ...')
 	@$(RUN) -m infra.restore $(ARGS)
+
+.PHONY: replay
+replay: setup ## Try spans again that could not be written: infra/runbooks/replay.md (ARGS='--local', ARGS=list)
+	@$(RUN) -m infra.replay $(ARGS)

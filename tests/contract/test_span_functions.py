@@ -262,3 +262,18 @@ def test_the_migration_task_says_where_the_database_is() -> None:
 
     assert answer["applied"] == []
     assert answer["version"] >= 3
+
+
+def test_the_replay_stores_what_can_be_stored_now_and_tells_the_rest(database: str, spans: PostgresSpans) -> None:
+    spans.add([placed(1)])
+    records = [a_record(a_span(), seq=1), a_record("broken", seq=2), a_record(a_span(), seq=3), {"dynamodb": {}}]
+
+    answer = load("tasks/replay_spans").handle({"Records": records}, CONTEXT)
+
+    assert (answer["added"], answer["repeated"]) == (1, 1)
+    assert [(each["number"], each["name"]) for each in answer["faults"]] == [
+        (1, "poison/acme-hvac/2026-11/0-2.json"),
+        (3, "poison/unplaced/None.json"),
+    ]
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT seq FROM spans ORDER BY seq").fetchall() == [(1,), (3,)]
