@@ -8,6 +8,7 @@ BENCHMARKS = {
     "page": "tests.bench.page",
     "hot": "tests.bench.hot",
     "crowd": "tests.bench.crowd",
+    "writer": "tests.bench.writer",
 }
 
 

@@ -9,9 +9,7 @@ from tollgate.adapters.otlp_span import ATTRIBUTES, CALL_ATTRIBUTES
 from tollgate.adapters.postgres_spans import COLUMNS
 
 TEXT = (Path(__file__).parents[2] / "infra" / "spans.md").read_text(encoding="utf-8")
-ROWS = {
-    column: convention for column, convention in re.findall(r"^\| `(\w+)` \| (?:`([\w.]+)`)? ?\|", TEXT, re.MULTILINE)
-}
+ROWS = dict(re.findall(r"^\| `(\w+)` \| (?:`([\w.]+)`)? ?\|", TEXT, re.MULTILINE))
 CONVENTION = re.compile(r"^((?:gen_ai|openai|error)\.[\w.]*\w)")
 # Not a column, because every call is the same there, or it can be told from the others.
 NOT_STORED = {"gen_ai.operation.name", "gen_ai.provider.name"}

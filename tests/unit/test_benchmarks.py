@@ -3,7 +3,8 @@
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import crowd, hold, hot, page, stage
+from tests.bench import crowd, hold, hot, page, stage, writer
+from tests.bench.local_postgres import local_postgres
 
 
 def test_a_name_without_a_benchmark_is_refused_before_any_runs() -> None:
@@ -38,3 +39,11 @@ def test_the_page_s_books_are_equal_after_every_scene() -> None:
     assert any(answer.code == "ThrottlingException" for answer in throttled.tally.answers)
     assert "| 5 |" in hot.latencies([calm])
     assert "in_flight" in crowd.beyond([crowded])
+
+
+def test_a_span_is_written_once_however_often_it_is_delivered() -> None:
+    with local_postgres() as server:
+        measured = writer.measure(server, batch=20, spans=50)
+
+    assert (measured.first.added, measured.again.added) == (50, 0)
+    assert measured.first.writer_us > 0
