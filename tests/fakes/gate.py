@@ -23,6 +23,7 @@ FUNCTIONS = Path(__file__).parents[2] / "functions"
 TENANT = "acme-hvac"
 CACHED = (
     "settings", "dynamodb", "ledger", "accounts", "known_settings", "upstream", "chat_ports", "span_sinks",
+    "refusals", "refusal_tally",
 )  # fmt: skip
 SECRETS = {
     "OPENAI_API_KEY_SECRET_ARN": ("openai", "sk-test"),

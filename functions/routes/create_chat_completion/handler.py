@@ -16,6 +16,7 @@ from tollgate.domain.governed_request import GovernedRequest
 from tollgate.edge.http import caller, entry, reply, request_id, rest_app, settings_for
 from tollgate.edge.idempotency_wire import attempt_of, given_key, respond_once
 from tollgate.edge.openai_wire import ChatAsked, api_chat, api_reply, chat_headers, stream_text, v1_chat
+from tollgate.edge.refusals import counting_refusals
 from tollgate.edge.v1_wire import events_text, v1_embeddings, v1_responses
 from tollgate.usecases.complete_chat import ChatReply, complete_chat
 
@@ -103,7 +104,8 @@ def _once(tenant_id: str, answer: Callable[[], Response[str]]) -> Response[str]:
 
 def _complete(chat: GovernedRequest, tenant_id: str) -> ChatReply:
     settings = settings_for(app, tenant_id, wiring.known_settings())
-    done = complete_chat(chat, settings, wiring.chat_ports(), request_id=request_id(app), deadline=_deadline())
+    with wiring.refusal_tally().counting(tenant_id, chat.attribution.agent):
+        done = complete_chat(chat, settings, wiring.chat_ports(), request_id=request_id(app), deadline=_deadline())
     wiring.known_settings().saw(done.taken.settings)
     return done
 
@@ -113,4 +115,4 @@ def _deadline() -> datetime:
     return wiring.clock() + timedelta(milliseconds=app.lambda_context.get_remaining_time_in_millis())
 
 
-handle = entry(app)
+handle = counting_refusals(entry(app), wiring.refusal_tally)

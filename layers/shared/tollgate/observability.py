@@ -3,7 +3,7 @@
 import warnings
 
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from tollgate.domain.page import Page, imbalances
 
@@ -22,3 +22,15 @@ def watch_page(page: Page) -> None:
     if wrong:
         metrics.add_metric("PagesUnbalanced", MetricUnit.Count, 1)
         logger.error("used is not spent + held", extra={"tenant_id": page.tenant_id, "unbalanced": wrong})
+
+
+def count_refusal(reason: str) -> None:
+    """One metric with the reason as its dimension: reasons are few."""
+    with single_metric(name="CallsRefused", unit=MetricUnit.Count, value=1) as metric:
+        metric.add_dimension(name="reason", value=reason)
+
+
+def lose_refusals(calls: int, fault: Exception | None) -> None:
+    """They are in `CallsRefused`, and in no summary."""
+    with single_metric(name="RefusalsLost", unit=MetricUnit.Count, value=calls):
+        logger.warning("refused calls could not be counted", exc_info=fault, extra={"calls": calls})

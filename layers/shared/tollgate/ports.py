@@ -17,6 +17,7 @@ from tollgate.domain.past_page import PageBooks, PastPage
 from tollgate.domain.place import Delivery, Gap, PageSpend, Place, PlacedSpan
 from tollgate.domain.posting import Posting
 from tollgate.domain.price import Price
+from tollgate.domain.refused import RefusedHour
 from tollgate.domain.rollup import Stretch, TenantHour, Touched
 from tollgate.domain.summary import SpendFound, SpendQuery
 from tollgate.domain.tenant import TenantSettings
@@ -140,6 +141,17 @@ class Keys(Protocol):
 
     def list(self) -> Sequence[KeyEntry]:
         """Raises LedgerUnavailable."""
+
+
+class Refusals(Protocol):
+    """How many calls were refused, at least: what an environment has counted and not yet written ends with it."""
+
+    def add(self, tenant_id: str, hours: Sequence[RefusedHour]) -> bool:
+        """Not to be sent again where it raises, or calls would count twice; False: nothing was added, so that it can be.
+        Raises LedgerUnavailable."""
+
+    def between(self, tenant_id: str, start: datetime, end: datetime) -> Sequence[RefusedHour]:
+        """Those hours that begin from `start` on and before `end`, in order. Raises LedgerUnavailable."""
 
 
 # ---- models and prices ------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from tollgate.domain.region import region_factor
 from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.window import ZoneFrom
 from tollgate.settings import Settings, read_settings
+from tollgate.usecases.count_refusals import RefusalTally
 from tollgate.usecases.know_settings import KnownSettings
 from tollgate.usecases.remember_refusals import RefusalMemory
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tollgate.adapters.dynamodb_keys import DynamoDbKeys
     from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
     from tollgate.adapters.dynamodb_models import DynamoDbModelEnds
+    from tollgate.adapters.dynamodb_refusals import DynamoDbRefusals
     from tollgate.adapters.dynamodb_shelf import DynamoDbShelf
     from tollgate.adapters.postgres import Postgres
     from tollgate.adapters.postgres_books import PostgresBooks
@@ -391,3 +393,17 @@ def span_books() -> "PostgresBooks":
     from tollgate.adapters.postgres_books import PostgresBooks
 
     return PostgresBooks(postgres())
+
+
+@cache
+def refusals() -> "DynamoDbRefusals":
+    from tollgate.adapters.dynamodb_refusals import DynamoDbRefusals
+
+    return DynamoDbRefusals(lambda: dynamodb(), settings().ledger_table)  # noqa: PLW0108 - tests put another in its place
+
+
+@cache
+def refusal_tally() -> RefusalTally:
+    from tollgate.observability import count_refusal, lose_refusals
+
+    return RefusalTally(refusals(), clock=clock, tell=count_refusal, lose=lose_refusals)

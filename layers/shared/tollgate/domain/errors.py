@@ -3,6 +3,7 @@
 TollgateError
 ├── RequestInvalid          a field is missing, unknown or out of range; `param` names it
 │   ├── NotBounded          the cost of what is asked cannot be bounded; says what to send instead
+│   ├── ModelNotAllowed     the tenant's settings do not allow the model
 │   └── ModelNotPriced      no price is known for the model, so it is refused, never free
 │       └── ModelGone       its provider serves it no more; says what replaces it
 ├── KeyUnknown              no key, or not one of ours
@@ -21,6 +22,7 @@ TollgateError
 ├── IdempotencyInProgress   the first call with this key still runs
 ├── IdempotencyNotKept      the call was made, and its text was not kept
 ├── BreakerOpen             the upstream keeps failing
+│   └── UpstreamNotReached  the call was let through, and no connection was made
 ├── LoopRefused             an agent sends the same request over and over, or fails over and over
 ├── BreakerNotFound         an admin resets a breaker that is not there
 ├── UpstreamRejected        the provider's own 4xx or 429, passed on
@@ -56,6 +58,11 @@ class RequestInvalid(TollgateError):
 
 class NotBounded(RequestInvalid):
     pass
+
+
+class ModelNotAllowed(RequestInvalid):
+    def __init__(self, model: str) -> None:
+        super().__init__(f"This tenant may not use the model {model[:80]!r}.", param="model")
 
 
 class ModelNotPriced(RequestInvalid):
@@ -147,6 +154,10 @@ class BreakerOpen(TollgateError):
     def __init__(self, message: str, *, retry_at: datetime) -> None:
         super().__init__(message)
         self.retry_at = retry_at
+
+
+class UpstreamNotReached(BreakerOpen):
+    pass
 
 
 class LoopRefused(TollgateError):

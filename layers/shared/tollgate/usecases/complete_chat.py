@@ -10,12 +10,12 @@ from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.call_span import CallFacts, span_of
 from tollgate.domain.downgrade import Menu, Offer, menu_of
 from tollgate.domain.errors import (
-    BreakerOpen,
+    ModelNotAllowed,
     ModelNotPriced,
     NotBounded,
-    RequestInvalid,
     TollgateError,
     UpstreamFailed,
+    UpstreamNotReached,
     UpstreamRejected,
     UpstreamUnknown,
 )
@@ -160,7 +160,7 @@ def chat_menu(
 ) -> Menu:
     """The ways to hold this call. Raises ModelNotPriced, RequestInvalid, NotBounded."""
     if not settings.allows(chat.model):
-        raise RequestInvalid(f"This tenant may not use the model {chat.model[:80]!r}.", param="model")
+        raise ModelNotAllowed(chat.model)
     price, model = prices.price_of(chat.model, at), prices.model_of(chat.model)
     chat.check(model)
     counted = cache(lambda: counter.count(chat.texts) if chat.texts else 0)
@@ -249,7 +249,9 @@ def _answer_or_raise(result: UpstreamResult, now: datetime) -> Answered:
             kind = UpstreamFailed if status >= 500 else UpstreamRejected
             raise kind(result.message, status=status, body=result.body, headers=result.headers)
         case NotSent(message=message):
-            raise BreakerOpen(f"The model's provider cannot be reached: {message}", retry_at=now + NOT_SENT_RETRY)
+            raise UpstreamNotReached(
+                f"The model's provider cannot be reached: {message}", retry_at=now + NOT_SENT_RETRY
+            )
         case Unclear(message=message):
             raise UpstreamUnknown(
                 f"{message} The call may have been billed, so its whole hold is booked; do not repeat it blindly."
