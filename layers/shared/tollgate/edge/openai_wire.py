@@ -124,29 +124,44 @@ def check_menu(
 # ---- answers ----------------------------------------------------------------------------------------------------------------
 
 
-def chat_headers(reply: ChatReply, now: datetime) -> dict[str, str]:
+def call_facts(reply: ChatReply, now: datetime) -> dict[str, Any]:
+    """What a served call's answer says of the call, whether in its headers or in a stream's last event. Dollars are Decimal."""
     taken = reply.taken
-    headers = {
-        "x-tollgate-cost-usd": f"{to_usd(reply.settlement.cost):f}",
-        "x-tollgate-hold-id": str(taken.hold_id),
-        "x-tollgate-model-requested": reply.requested_model,
-        "x-tollgate-model-served": taken.offer.price.model,
+    facts: dict[str, Any] = {
+        "cost_usd": to_usd(reply.settlement.cost),
+        "hold_id": str(taken.hold_id),
+        "model_requested": reply.requested_model,
+        "model_served": taken.offer.price.model,
     }
     if reply.output_tokens:
-        headers["x-tollgate-max-output-tokens"] = str(reply.output_tokens)
+        facts["max_output_tokens"] = reply.output_tokens
     if reply.downgraded:
-        headers["x-tollgate-downgrade-reason"] = taken.offer.downgrade_reason or ""
+        facts["downgrade_reason"] = taken.offer.downgrade_reason or ""
     if taken.offer.fit_reason is not None:
-        headers["x-tollgate-fit-reason"] = taken.offer.fit_reason
+        facts["fit_reason"] = taken.offer.fit_reason
     if taken.would_have is not None:
-        headers["x-tollgate-would-have"] = taken.would_have
+        facts["would_have"] = taken.would_have
     if reply.page is None:
-        headers["x-tollgate-unsettled"] = "true"
+        facts["unsettled"] = True
     else:
         daily, monthly = _windows(reply, now)
-        headers["x-tollgate-remaining-daily-usd"] = str(daily["remainingUsd"])
-        headers["x-tollgate-remaining-monthly-usd"] = str(monthly["remainingUsd"])
-    return headers
+        facts["remaining_daily_usd"] = Decimal(str(daily["remainingUsd"]))
+        facts["remaining_monthly_usd"] = Decimal(str(monthly["remainingUsd"]))
+    return facts
+
+
+def chat_headers(reply: ChatReply, now: datetime) -> dict[str, str]:
+    return {f"x-tollgate-{name.replace('_', '-')}": _header(fact) for name, fact in call_facts(reply, now).items()}
+
+
+def _header(fact: Any) -> str:
+    match fact:
+        case bool():
+            return str(fact).lower()
+        case Decimal():
+            return f"{fact:f}"
+        case _:
+            return str(fact)
 
 
 def api_reply(reply: ChatReply, request_id: str, now: datetime) -> dict[str, Any]:
@@ -178,11 +193,16 @@ def api_reply(reply: ChatReply, request_id: str, now: datetime) -> dict[str, Any
     return view
 
 
-def stream_text(reply: ChatReply, *, shows_usage: bool) -> str:
-    """The provider's chunks as server-sent events; the chunk with the usage only for callers who asked for it."""
+def stream_text(reply: ChatReply, now: datetime, *, shows_usage: bool) -> str:
+    """The provider's chunks as server-sent events; the chunk with the usage only for callers who asked for it.
+
+    The last of them has `tollgate`, our facts of the call: a chunk of our own could break a client that reads `choices[0]` of each.
+    """
     chunks = [chunk for chunk in reply.answer.body["chunks"] if shows_usage or not _is_usage_chunk(chunk)]
-    events = [write_json(chunk if shows_usage else _without_usage(chunk)) for chunk in chunks]
-    return "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"])
+    told = [dict(chunk) if shows_usage else _without_usage(chunk) for chunk in chunks]
+    if told:
+        told[-1]["tollgate"] = call_facts(reply, now)
+    return "".join(f"data: {event}\n\n" for event in [*map(write_json, told), "[DONE]"])
 
 
 def _is_usage_chunk(chunk: Mapping[str, Any]) -> bool:
