@@ -46,6 +46,7 @@ class Environments:
         self._timeout_s = timeout_s
         self._idle: list[tuple[asyncio.subprocess.Process, int]] = []
         self._all: list[asyncio.subprocess.Process] = []
+        self._reading: list[asyncio.Task[None]] = []
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[int]:
@@ -66,6 +67,7 @@ class Environments:
         assert process.stderr is not None
         while line := await process.stderr.readline():
             if line.startswith(STARTED):
+                self._reading.append(asyncio.create_task(_pass_on(process.stderr)))
                 return process, int(line.removeprefix(STARTED))
             print(line.decode(errors="replace"), end="", flush=True)
         raise OSError("the streaming function did not start")
@@ -78,6 +80,11 @@ class Environments:
         for process in self._all:
             if process.returncode is None:
                 process.terminate()
+
+
+async def _pass_on(lines: asyncio.StreamReader) -> None:
+    while line := await lines.readline():
+        print(line.decode(errors="replace"), end="", flush=True)
 
 
 class Authorizer:

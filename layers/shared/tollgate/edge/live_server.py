@@ -23,7 +23,6 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tollgate.edge.live import EVENT_STREAM
-from tollgate.observability import logger
 
 REQUEST_CONTEXT, LAMBDA_CONTEXT = "x-amzn-request-context", "x-amzn-lambda-context"
 PORT_VARIABLE = "AWS_LWA_PORT"
@@ -66,21 +65,16 @@ class _Request(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: LiveServer
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """How the adapter sees that we are ready; API Gateway sends this function no GET."""
         self.send_response(204)
         self.end_headers()
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         outlet = HttpOutlet(self)
         with self.server.one_at_a_time:
-            try:
-                answer = self.server.handle_event(self._event(body), self._context(outlet))
-            except Exception:
-                logger.exception("a request broke")
-                answer = {"statusCode": 500, "body": '{"error":{"code":"internal_error","message":"Something broke."}}'}
-            outlet.finish(answer)
+            outlet.finish(self.server.handle_event(self._event(body), self._context(outlet)))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """API Gateway keeps the access log."""
@@ -194,7 +188,8 @@ def main() -> None:
     sys.path.insert(0, os.getcwd())  # noqa: PTH109
     handle: Handle = importlib.import_module("handler").handle
     server = LiveServer(int(os.environ.get(PORT_VARIABLE, DEFAULT_PORT)), handle)
-    print(f"serving on {server.server_port}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"serving on {server.server_port}\n")
+    sys.stderr.flush()
     server.serve_forever()
 
 
