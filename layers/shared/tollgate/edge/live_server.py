@@ -31,6 +31,8 @@ DEFAULT_PORT = 8080
 OF_THE_HOP = frozenset({REQUEST_CONTEXT, LAMBDA_CONTEXT, "connection", "content-length", "transfer-encoding", "host"})
 END_OF_EVENT = "\n\n"
 OK = 200
+# Who does not take the next piece within this time has left: a call waits for its settlement, not for a reader.
+PATIENCE_S = 5.0
 
 Handle = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -53,10 +55,16 @@ class LiveContext:
 class LiveServer(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, port: int, handle: Handle) -> None:
+    def __init__(self, port: int, handle: Handle, *, patience_s: float = PATIENCE_S) -> None:
         self.handle_event = handle
+        self.patience_s = patience_s
         self.one_at_a_time = Lock()
         super().__init__(("127.0.0.1", port), _Request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that the other side has ended is no error; anything else is told as socketserver does."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Request(BaseHTTPRequestHandler):
@@ -166,8 +174,11 @@ class HttpOutlet:
     def _unless_gone(self, write: Callable[[], Any]) -> None:
         if self._is_gone:
             return
+        connection = self._request.connection
         try:
+            connection.settimeout(self._request.server.patience_s)
             write()
+            connection.settimeout(None)
         except OSError:
             self._is_gone = True
             self._request.close_connection = True
