@@ -11,6 +11,7 @@ SOAKS = {
     "faults": "tests.soak.faults",
     "breaker": "tests.soak.breaker",
     "histories": "tests.soak.histories",
+    "spans": "tests.soak.spans",
 }
 
 
