@@ -164,7 +164,7 @@ def test_roles_may_connect_by_iam_where_the_server_knows_of_it(database: str) ->
             with closing(Postgres(database)) as owner:
                 migrate_database(migrations(), PostgresSchema(owner))
                 migrate_database(migrations(), PostgresSchema(owner))
-            assert connection.execute(member.encode()).fetchall() == [(True,)] * len(DEEDS)
+            assert set(connection.execute(member.encode()).fetchall()) == {(True,)}
         finally:
             connection.execute("DROP ROLE rds_iam")
 

@@ -6,7 +6,9 @@ DECLARE
     role_name text;
     each record;
 BEGIN
-    FOREACH role_name IN ARRAY ARRAY['tollgate_writer', 'tollgate_reader', 'tollgate_rollup', 'tollgate_jobs'] LOOP
+    FOREACH role_name IN ARRAY ARRAY[
+        'tollgate_writer', 'tollgate_reader', 'tollgate_rollup', 'tollgate_books', 'tollgate_jobs'
+    ] LOOP
         IF to_regrole(role_name) IS NULL THEN
             BEGIN
                 EXECUTE format('CREATE ROLE %I LOGIN', role_name);
@@ -31,11 +33,21 @@ BEGIN
         SELECT DISTINCT pg_class.oid::regclass AS name, rights.privileges, rights.grantee
         FROM pg_class
         JOIN (VALUES
-            ('spans',            'INSERT, SELECT (at)',            'tollgate_writer'),
-            ('%',                'SELECT',                         'tollgate_reader'),
-            ('spans%',           'SELECT',                         'tollgate_rollup'),
-            ('%rollup%',         'SELECT, INSERT, UPDATE, DELETE', 'tollgate_rollup'),
-            ('servicetitan\_%',  'SELECT, INSERT, UPDATE',         'tollgate_jobs')
+            ('spans',            'INSERT, SELECT (tenant_id, month, seq, at)', 'tollgate_writer'),
+            ('missing\_spans',   'DELETE, SELECT (tenant_id, month, seq)',     'tollgate_writer'),
+            ('%',                'SELECT',                                     'tollgate_reader'),
+            ('spans',            'SELECT',                                     'tollgate_rollup'),
+            ('dropped\_%',       'SELECT',                                     'tollgate_rollup'),
+            ('%rollup%',         'SELECT, INSERT, UPDATE, DELETE',             'tollgate_rollup'),
+            ('budget\_days',     'SELECT, INSERT, UPDATE, DELETE',             'tollgate_rollup'),
+            -- What reconciliation books in the place of lost spans grows and shrinks with what turns up.
+            ('spans',            'SELECT, INSERT, UPDATE',                     'tollgate_books'),
+            ('missing\_spans',   'SELECT, INSERT, UPDATE, DELETE',             'tollgate_books'),
+            ('page\_readings',   'SELECT, INSERT, UPDATE, DELETE',             'tollgate_books'),
+            ('drifts',           'SELECT, INSERT, UPDATE, DELETE',             'tollgate_books'),
+            ('dropped\_%',       'SELECT',                                     'tollgate_books'),
+            ('provider\_%',      'SELECT, INSERT, UPDATE, DELETE',             'tollgate_books'),
+            ('servicetitan\_%',  'SELECT, INSERT, UPDATE',                     'tollgate_jobs')
         ) AS rights (pattern, privileges, grantee) ON relname LIKE rights.pattern
         WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
           AND relowner = current_user::regrole AND relname <> 'schema_migrations'
@@ -46,7 +58,7 @@ BEGIN
     -- Partitions are made and dropped by the tables' owner alone: those that need it are lent that right, for this and nothing else.
     FOR each IN
         SELECT oid::regprocedure AS name FROM pg_proc
-        WHERE pronamespace = current_schema()::regnamespace AND proname LIKE '%span\_partitions' AND proowner = current_user::regrole
+        WHERE pronamespace = current_schema()::regnamespace AND proname LIKE '%span\_partition%' AND proowner = current_user::regrole
     LOOP
         EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = %I, pg_temp', each.name, current_schema());
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', each.name);
