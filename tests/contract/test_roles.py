@@ -52,6 +52,7 @@ DEEDS: dict[str, tuple[Deed, ...]] = {
         lambda postgres: roll_up_new(PostgresSpans(postgres), now=NOON),
         lambda postgres: roll_up_again(PostgresSpans(postgres), Stretch(start=NOON, end=NOON + DAY)),
         lambda postgres: PostgresSpans(postgres).gaps(date(2026, 11, 1)),
+        lambda postgres: PostgresBooks(postgres).books_of("2026-11"),
     ),
     "tollgate_jobs": (
         store_page,

@@ -28,7 +28,8 @@ BEGIN
         END LOOP;
     END LOOP;
 
-    -- A table's name, as LIKE takes it. Partitions are reached by their table, and have no rights of their own.
+    -- A table's name, as LIKE takes it. Partitions are reached by their table, and have no rights of their own, but for the default one,
+    -- which is watched.
     FOR each IN
         SELECT DISTINCT pg_class.oid::regclass AS name, rights.privileges, rights.grantee
         FROM pg_class
@@ -37,6 +38,7 @@ BEGIN
             ('missing\_spans',   'DELETE, SELECT (tenant_id, month, seq)',     'tollgate_writer'),
             ('%',                'SELECT',                                     'tollgate_reader'),
             ('spans',            'SELECT',                                     'tollgate_rollup'),
+            ('spans\_default',   'SELECT',                                     'tollgate_rollup'),
             ('dropped\_%',       'SELECT',                                     'tollgate_rollup'),
             ('%rollup%',         'SELECT, INSERT, UPDATE, DELETE',             'tollgate_rollup'),
             ('budget\_days',     'SELECT, INSERT, UPDATE, DELETE',             'tollgate_rollup'),
@@ -49,7 +51,8 @@ BEGIN
             ('provider\_%',      'SELECT, INSERT, UPDATE, DELETE',             'tollgate_books'),
             ('servicetitan\_%',  'SELECT, INSERT, UPDATE',                     'tollgate_jobs')
         ) AS rights (pattern, privileges, grantee) ON relname LIKE rights.pattern
-        WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+        WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+          AND (NOT relispartition OR relname = 'spans_default')
           AND relowner = current_user::regrole AND relname <> 'schema_migrations'
     LOOP
         EXECUTE format('GRANT %s ON %s TO %I', each.privileges, each.name, each.grantee);
