@@ -47,6 +47,7 @@ check: setup ## Lint, types, directions of imports, the template
 	PYTHONPATH=layers/shared $(VENV)/bin/lint-imports
 	$(VENV)/bin/cfn-lint template.yaml
 	$(RUN) -m infra.prices --check
+	PYTHONPATH=layers/shared:. $(RUN) -m infra.openapi --check
 
 .PHONY: test
 test: setup ## Every test, the local stack's included
@@ -94,6 +95,10 @@ lock: ## Compile requirements/ and the layers' lists anew (LOCK_ARGS=--upgrade f
 .PHONY: prices
 prices: setup ## Write the price list anew from its sources (infra/prices/README.md)
 	@$(RUN) -m infra.prices
+
+.PHONY: openapi
+openapi: setup ## Write the API's document anew from its handlers
+	@PYTHONPATH=layers/shared:. $(RUN) -m infra.openapi
 
 .PHONY: build
 build: setup ## Build for AWS (RUNTIME=python3.13 ARCHITECTURE=arm64)
