@@ -66,11 +66,12 @@ def document() -> dict[str, Any]:
 
 
 def handlers() -> dict[str, Any]:
-    """What Powertools reads off all of them. (Its own discovery looks for resolvers that a file makes by name, and ours come from one place.)"""
+    """What Powertools reads off all of them. Its own discovery finds none: it looks for files that make their resolver by class."""
     merged = OpenAPIMerge(title="Tollgate", version=VERSION, on_conflict="error")
     for file in sorted((ROOT / "functions" / "routes").glob("*/handler.py")):
         spec = importlib.util.spec_from_file_location(f"route_{file.parent.name}", file)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         merged.add_schema(json.loads(module.app.get_openapi_json_schema()))

@@ -9,10 +9,18 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c2330; background: #fff; max-width: 60rem; margin: 0 auto; padding: 1rem; }
 h2 { border-bottom: 2px solid #dfe4ec; margin-top: 3rem; }
 details { border: 1px solid #dfe4ec; border-radius: 6px; margin: .5rem 0; padding: .5rem .8rem; }
-summary { cursor: pointer; } code, pre { font: 14px/1.45 ui-monospace, monospace; } pre { overflow-x: auto; background: #f5f7fa; padding: .6rem; }
-.method { display: inline-block; min-width: 4.5rem; font-weight: 700; } table { border-collapse: collapse; } td, th { text-align: left;
-padding: .15rem 1rem .15rem 0; vertical-align: top; }
-@media (prefers-color-scheme: dark) { body { color: #e4e8ef; background: #14181f; } pre { background: #1d232d; } details, h2 { border-color: #39424f; } }
+summary { cursor: pointer; }
+code, pre { font: 14px/1.45 ui-monospace, monospace; }
+pre { overflow-x: auto; background: #f5f7fa; padding: .6rem; }
+.method { display: inline-block; min-width: 4.5rem; font-weight: 700; }
+table { border-collapse: collapse; }
+td, th { text-align: left; padding: .15rem 1rem .15rem 0; vertical-align: top; }
+@media (prefers-color-scheme: dark) {
+  body { color: #e4e8ef; background: #14181f; }
+  a { color: #8ab4ff; }
+  pre { background: #1d232d; }
+  details, h2 { border-color: #39424f; }
+}
 """
 
 
