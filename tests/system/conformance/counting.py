@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from tests.fakes.fault_proxy import FaultProxy, Request, Sentence, fault_proxy
+from tests.fakes.fault_proxy import FaultProxy, Plan, Request, Sentence, fault_proxy, no_fault
 from tests.system.tollgate_client import Stack
 
 
 @contextmanager
-def edge_of(stack: Stack) -> Iterator[FaultProxy]:
+def edge_of(stack: Stack, plan: Plan = no_fault) -> Iterator[FaultProxy]:
     """The stack's address, once more, for one client alone."""
-    with fault_proxy(address(stack.api_url)) as edge:
+    with fault_proxy(address(stack.api_url), plan=plan) as edge:
         yield edge
 
 
