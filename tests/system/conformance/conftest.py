@@ -1,11 +1,15 @@
+import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from layers.encodings.unpack import unpack
 
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
-@pytest.fixture(scope="session", autouse=True)
+
+@pytest.fixture(scope="module", autouse=True)
 def no_environment_of_the_person() -> Iterator[None]:
     """A key or an address in the environment would be taken by these clients, and LangChain's traces would go to a service."""
     with pytest.MonkeyPatch.context() as patch:
@@ -17,7 +21,26 @@ def no_environment_of_the_person() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module", autouse=True)
+def nothing_but_the_loopback() -> Iterator[None]:
+    """Fails a module whose clients looked for anybody else: for traces, a version, a tokenizer's table."""
+    ask = socket.getaddrinfo
+    asked: set[str] = set()
+
+    def note(host: Any, *rest: Any, **named: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else str(host)
+        asked.add(name)
+        if name not in LOOPBACK:
+            raise socket.gaierror(f"{name} is not on the loopback")
+        return ask(host, *rest, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", note)
+        yield
+    assert asked <= LOOPBACK
+
+
+@pytest.fixture(scope="module")
 def token_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The tokenizer's tables out of this repository: a client that counts by itself would download them."""
     with pytest.MonkeyPatch.context() as patch:

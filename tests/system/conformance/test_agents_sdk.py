@@ -1,5 +1,7 @@
 """The OpenAI Agents SDK: Responses by default, an agent that calls a tool in its first turn and answers in its second."""
 
+from typing import Any
+
 import httpx
 import pytest
 from agents import Agent, OpenAIProvider, RunConfig, Runner, function_tool
@@ -88,3 +90,18 @@ async def test_an_output_of_a_type_is_parsed(tenant: Tenant, local_openai: httpx
             run = await Runner.run(agent, QUESTION, run_config=through(client))
 
     assert isinstance(run.final_output, Visit)
+
+
+@pytest.mark.anyio
+async def test_a_conversation_goes_on_with_all_that_was_said_and_done(
+    tenant: Tenant, local_openai: httpx.Client
+) -> None:
+    with paid_exactly(tenant, local_openai):
+        async with client_of(tenant) as client:
+            agent, config = dispatcher("gpt-6-luna"), through(client)
+            first = await Runner.run(agent, QUESTION, run_config=config)
+            said: list[Any] = [*first.to_input_list(), {"role": "user", "content": "And who comes tomorrow?"}]
+            second = await Runner.run(agent, said, run_config=config)
+
+    assert {item.get("type") for item in said} >= {"reasoning", "function_call", "function_call_output", "message"}
+    assert second.final_output
