@@ -3,10 +3,10 @@
 Every governed call is made here: a warm environment has its SDK, its connection, its breakers and its refusal memory for all of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body as FromBody
@@ -15,11 +15,22 @@ from tollgate import wiring
 from tollgate.domain.governed_request import GovernedRequest
 from tollgate.edge.http import caller, entry, reply, request_id, rest_app, settings_for
 from tollgate.edge.idempotency_wire import attempt_of, given_key, respond_once
-from tollgate.edge.openai_wire import ChatAsked, api_chat, api_reply, chat_headers, stream_text, v1_chat
-from tollgate.edge.v1_wire import events_text, v1_embeddings, v1_responses
+from tollgate.edge.live import EVENT_STREAM, Listen, listen
+from tollgate.edge.openai_wire import (
+    ChatAsked,
+    api_chat,
+    api_reply,
+    chat_headers,
+    chunk_event,
+    headers_of,
+    hold_facts,
+    stream_text,
+    v1_chat,
+)
+from tollgate.edge.v1_wire import events_text, response_event, v1_embeddings, v1_responses
 from tollgate.usecases.complete_chat import ChatReply, complete_chat
+from tollgate.usecases.take_hold import Taken
 
-EVENT_STREAM = "text/event-stream; charset=utf-8"
 app = rest_app()
 
 
@@ -27,7 +38,10 @@ app = rest_app()
 def create_chat_completion() -> Response[str]:
     event, tenant_id = app.current_event, _v1_tenant()
     chat = v1_chat(event.decoded_body, event.headers, default_model=wiring.settings().default_model)
-    return _v1(chat, tenant_id, partial(stream_text, shows_usage=chat.shows_usage))
+    shows_usage = chat.shows_usage
+    return _v1(
+        chat, tenant_id, partial(stream_text, shows_usage=shows_usage), partial(chunk_event, shows_usage=shows_usage)
+    )
 
 
 @app.post("/v1/responses")
@@ -60,16 +74,23 @@ def _v1_tenant() -> str:
 
 
 def _v1(
-    asked: GovernedRequest, tenant_id: str, stream: Callable[[ChatReply, datetime], str] = events_text
+    asked: GovernedRequest,
+    tenant_id: str,
+    stream: Callable[[ChatReply, datetime], str] = events_text,
+    event: Callable[[Mapping[str, Any]], str | None] = response_event,
 ) -> Response[str]:
-    """In the provider's own words; `stream` says them event by event, where that was asked for."""
+    """In the provider's own words; `stream` says them event by event, where that was asked for, and `event` each alone, while they come."""
+
+    def headers(taken: Taken) -> Mapping[str, str]:
+        return {"x-request-id": request_id(app), **headers_of(hold_facts(taken, asked.model))}
 
     def answer() -> Response[str]:
-        done, now = _complete(asked, tenant_id), wiring.clock()
-        headers = {**done.answer.headers, "x-request-id": request_id(app), **chat_headers(done, now)}
+        live = listen(app.lambda_context, asked, headers, render=event)
+        done, now = _complete(asked, tenant_id, live), wiring.clock()
+        told = {**done.answer.headers, "x-request-id": request_id(app), **chat_headers(done, now)}
         if asked.streams:
-            return Response(200, EVENT_STREAM, stream(done, now), headers)
-        return reply(app, done.answer.body, headers=headers)
+            return Response(200, EVENT_STREAM, stream(done, now), told)
+        return reply(app, done.answer.body, headers=told)
 
     return _once(tenant_id, answer)
 
@@ -91,9 +112,11 @@ def _once(tenant_id: str, answer: Callable[[], Response[str]]) -> Response[str]:
     return respond_once(app, attempt, answer, wiring.once_ports(), deadline=deadline)
 
 
-def _complete(chat: GovernedRequest, tenant_id: str) -> ChatReply:
+def _complete(chat: GovernedRequest, tenant_id: str, live: Listen | None = None) -> ChatReply:
     settings = settings_for(app, tenant_id, wiring.known_settings())
-    done = complete_chat(chat, settings, wiring.chat_ports(), request_id=request_id(app), deadline=_deadline())
+    done = complete_chat(
+        chat, settings, wiring.chat_ports(), request_id=request_id(app), deadline=_deadline(), listen=live
+    )
     wiring.known_settings().saw(done.taken.settings)
     return done
 

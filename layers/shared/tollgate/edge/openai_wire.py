@@ -19,6 +19,7 @@ from tollgate.edge.cost_wire import CheckAsked, Labels, TenantId, attribution_of
 from tollgate.edge.http import Body, read_json, write_json
 from tollgate.ports import PriceBook, TokenCounter
 from tollgate.usecases.complete_chat import ChatReply, chat_menu
+from tollgate.usecases.take_hold import Taken
 
 LABELS = {"agent": "agent", "runId": "run_id", "jobId": "job_id", "bookingId": "booking_id", "callId": "call_id"}
 
@@ -126,21 +127,7 @@ def check_menu(
 
 def call_facts(reply: ChatReply, now: datetime) -> dict[str, Any]:
     """What a served call's answer says of the call, whether in its headers or in a stream's last event. Dollars are Decimal."""
-    taken = reply.taken
-    facts: dict[str, Any] = {
-        "cost_usd": to_usd(reply.settlement.cost),
-        "hold_id": str(taken.hold_id),
-        "model_requested": reply.requested_model,
-        "model_served": taken.offer.price.model,
-    }
-    if reply.output_tokens:
-        facts["max_output_tokens"] = reply.output_tokens
-    if reply.downgraded:
-        facts["downgrade_reason"] = taken.offer.downgrade_reason or ""
-    if taken.offer.fit_reason is not None:
-        facts["fit_reason"] = taken.offer.fit_reason
-    if taken.would_have is not None:
-        facts["would_have"] = taken.would_have
+    facts = {"cost_usd": to_usd(reply.settlement.cost), **hold_facts(reply.taken, reply.requested_model)}
     if reply.page is None:
         facts["unsettled"] = True
     else:
@@ -150,8 +137,30 @@ def call_facts(reply: ChatReply, now: datetime) -> dict[str, Any]:
     return facts
 
 
+def hold_facts(taken: Taken, requested_model: str) -> dict[str, Any]:
+    """What is known of a call as soon as it is held."""
+    facts: dict[str, Any] = {
+        "hold_id": str(taken.hold_id),
+        "model_requested": requested_model,
+        "model_served": taken.offer.price.model,
+    }
+    if taken.offer.bound.output:
+        facts["max_output_tokens"] = taken.offer.bound.output
+    if taken.offer.downgrade_reason is not None:
+        facts["downgrade_reason"] = taken.offer.downgrade_reason
+    if taken.offer.fit_reason is not None:
+        facts["fit_reason"] = taken.offer.fit_reason
+    if taken.would_have is not None:
+        facts["would_have"] = taken.would_have
+    return facts
+
+
 def chat_headers(reply: ChatReply, now: datetime) -> dict[str, str]:
-    return {f"x-tollgate-{name.replace('_', '-')}": _header(fact) for name, fact in call_facts(reply, now).items()}
+    return headers_of(call_facts(reply, now))
+
+
+def headers_of(facts: Mapping[str, Any]) -> dict[str, str]:
+    return {f"x-tollgate-{name.replace('_', '-')}": _header(fact) for name, fact in facts.items()}
 
 
 def _header(fact: Any) -> str:
@@ -198,11 +207,17 @@ def stream_text(reply: ChatReply, now: datetime, *, shows_usage: bool) -> str:
 
     The last of them has `tollgate`, our facts of the call: a chunk of our own could break a client that reads `choices[0]` of each.
     """
-    chunks = [chunk for chunk in reply.answer.body["chunks"] if shows_usage or not _is_usage_chunk(chunk)]
-    told = [dict(chunk) if shows_usage else _without_usage(chunk) for chunk in chunks]
+    told = [chunk for chunk in reply.answer.body["chunks"] if shows_usage or not _is_usage_chunk(chunk)]
     if told:
-        told[-1]["tollgate"] = call_facts(reply, now)
-    return "".join(f"data: {event}\n\n" for event in [*map(write_json, told), "[DONE]"])
+        told[-1] = {**told[-1], "tollgate": call_facts(reply, now)}
+    return "".join(chunk_event(chunk, shows_usage=shows_usage) or "" for chunk in told) + "data: [DONE]\n\n"
+
+
+def chunk_event(chunk: Mapping[str, Any], *, shows_usage: bool) -> str | None:
+    """A chunk as it goes over the wire; none where it would only say what this caller did not ask for."""
+    if shows_usage:
+        return f"data: {write_json(chunk)}\n\n"
+    return None if _is_usage_chunk(chunk) else f"data: {write_json(_without_usage(chunk))}\n\n"
 
 
 def _is_usage_chunk(chunk: Mapping[str, Any]) -> bool:

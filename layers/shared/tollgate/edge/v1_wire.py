@@ -32,10 +32,12 @@ def events_text(reply: ChatReply, now: datetime) -> str:
     """The provider's events as they came; this route has no `[DONE]`. The response in the last of them has `tollgate`, our facts of the
     call, so that a client which keeps only the response has them."""
     *events, last = reply.answer.body["chunks"]
-    return "".join(
-        f"event: {event.get('type', 'message')}\ndata: {write_json(event)}\n\n"
-        for event in [*events, _with_facts(last, call_facts(reply, now))]
-    )
+    return "".join(map(response_event, [*events, _with_facts(last, call_facts(reply, now))]))
+
+
+def response_event(event: Mapping[str, Any]) -> str:
+    """An event as it goes over the wire."""
+    return f"event: {event.get('type', 'message')}\ndata: {write_json(event)}\n\n"
 
 
 def _with_facts(event: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
