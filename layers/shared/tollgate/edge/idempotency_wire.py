@@ -59,6 +59,8 @@ def _kept(app: APIGatewayRestResolver, answer: Callable[[], Response[str]]) -> K
     """An error after which money may be gone is an answer too: its repetition must not spend again."""
     try:
         return _answer_of(answer())
+    # All of them: what nobody foresaw may have struck after the provider was paid, and the edge above, which would answer it, comes too
+    # late to keep that answer for the key.
     except Exception as error:
         if isinstance(error, TollgateError) and not isinstance(error, UpstreamUnknown):
             raise
