@@ -8,6 +8,8 @@ BENCHMARKS = {
     "page": "tests.bench.page",
     "hot": "tests.bench.hot",
     "crowd": "tests.bench.crowd",
+    "call": "tests.bench.call",
+    "cold": "tests.bench.cold",
 }
 
 
