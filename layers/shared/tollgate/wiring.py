@@ -55,9 +55,9 @@ def clock() -> datetime:
 
 @cache
 def dynamodb() -> Any:
-    from tollgate.adapters.dynamodb_client import new_client
+    from tollgate.adapters.dynamodb_wire import new_dynamodb
 
-    return new_client()
+    return new_dynamodb()
 
 
 @cache
