@@ -32,8 +32,14 @@ TenantPath = Annotated[str, Path(pattern=TENANT_ID)]
 class Body(BaseModel):
     """A request body of `/api/*`: camelCase, snake_case accepted, unknown fields refused by name."""
 
+    # Built when it is first used, since a function takes one kind of body and imports them all.
     model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid", frozen=True
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        extra="forbid",
+        frozen=True,
+        defer_build=True,
     )
 
 
