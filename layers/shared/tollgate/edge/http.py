@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -95,8 +96,12 @@ def account_text(app: APIGatewayRestResolver) -> str | None:
 def settings_for(app: APIGatewayRestResolver, tenant_id: str, known: KnownSettings) -> TenantSettings:
     """The newest settings that this environment can know without a read. Raises TenantNotFound."""
     text = account_text(app)
-    handed_on = settings_from_text(text) if text else None
+    handed_on = _settings_from(text) if text else None
     return known.of(tenant_id, handed_on if handed_on and handed_on.tenant_id == tenant_id else None)
+
+
+# The authorizer's answer is cached for a minute, so that a busy tenant's calls bring the same text.
+_settings_from = lru_cache(maxsize=64)(settings_from_text)
 
 
 def request_id(app: APIGatewayRestResolver) -> str:
