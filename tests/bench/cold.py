@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.bench.cold_start import Colds, Imported, Start, colds, function_names, middle
 from tests.bench.table import table
 
-TIMES = 7
+TIMES = 5
 # A ledger route, the gate, and the authorizer before both.
 LOOKED_INTO = ("authorizers/authenticate_key", "routes/get_budget", "routes/create_chat_completion")
 SHOWN = 25

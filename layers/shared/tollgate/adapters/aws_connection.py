@@ -2,6 +2,7 @@
 
 import select
 import socket
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
@@ -42,6 +43,8 @@ class Connections:
         self._connect_timeout_s, self._read_timeout_s = connect_timeout_s, read_timeout_s
         self._tls = _tls_context() if parts.scheme == "https" else None
         self._idle: list[socket.socket] = []
+        # Whoever forgets a client has not closed it.
+        weakref.finalize(self, _close_all, self._idle)
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Raises ConnectTimeoutError, EndpointConnectionError and SSLError where nothing was sent, else ReadTimeoutError and
@@ -68,8 +71,7 @@ class Connections:
         return answer
 
     def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+        _close_all(self._idle)
 
     def _connected(self) -> socket.socket:
         """The one that was used last: the others may have been closed by the other side meanwhile."""
@@ -106,6 +108,11 @@ class Connections:
         except OSError as error:
             connection.close()
             raise SSLError(endpoint_url=self._url, error=error) from error
+
+
+def _close_all(connections: list[socket.socket]) -> None:
+    while connections:
+        connections.pop().close()
 
 
 def _exchange(connection: socket.socket, request: bytes) -> tuple[Answer, bool]:
