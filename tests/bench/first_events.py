@@ -70,6 +70,7 @@ def _routes(settings: TenantSettings, page: Page) -> dict[str, FirstEvent]:
         "close_hold": FirstEvent(event=event("DELETE", f"{budget}/holds/{hold_id}", ADMIN), status=200),
         "summarize_cost": FirstEvent(made=("accounts", "spans")),
         "get_health": get("/api/health"),
+        "get_openapi": get("/openapi.json"),
         "create_key": FirstEvent(event=event("POST", "/api/keys", ADMIN, key), status=201),
         "list_keys": get("/api/keys"),
         "revoke_key": delete(f"/api/keys/{KEY_ID}"),
