@@ -91,7 +91,11 @@ def serve(parent: Connection, said: Mapping[str, bytes]) -> None:
             )
             self.wfile.write(head.encode() + answer)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A process that ends leaves its connections as they are."""
+
+    server = Quiet(("127.0.0.1", 0), Answering)
     parent.send(server.server_port)
     server.serve_forever()
 
