@@ -9,6 +9,8 @@ BENCHMARKS = {
     "hot": "tests.bench.hot",
     "crowd": "tests.bench.crowd",
     "bounds": "tests.bench.bounds",
+    "call": "tests.bench.call",
+    "cold": "tests.bench.cold",
 }
 
 

@@ -114,6 +114,8 @@ def wired(*secret_names: str, **environment: str) -> Iterator[None]:
             changing.setenv(name, value)
         forget()
         changing.setattr(wiring, "dynamodb", lambda: client)
+        # moto stands in boto3's clients alone.
+        changing.setattr(secrets, "new_vault", lambda: vault)
         try:
             yield
         finally:

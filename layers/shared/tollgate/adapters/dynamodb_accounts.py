@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tollgate.adapters.dynamodb_client import Failure, failure_of
+from tollgate.adapters.dynamodb_failures import Failure, failure_of
 from tollgate.adapters.dynamodb_tries import tried
 from tollgate.adapters.page_item import Item, new_agent_value, number, page_key, tenant_key
 from tollgate.domain.settings_text import settings_from_text, settings_to_text

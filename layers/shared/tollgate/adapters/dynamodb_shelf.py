@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tollgate.adapters.dynamodb_accounts import account_item
-from tollgate.adapters.dynamodb_client import Failure, failure_of
+from tollgate.adapters.dynamodb_failures import Failure, failure_of
 from tollgate.adapters.dynamodb_ledger import record_item
 from tollgate.adapters.dynamodb_tries import tried
 from tollgate.adapters.page_item import Item, body_of, month_key, new_agent_value, number, page_key, page_of, shard_of

@@ -16,11 +16,11 @@ from tollgate.ports import Listener
 
 T = TypeVar("T")
 CONNECT_TIMEOUT_S = 5.0
-# Each route of the provider's: the SDK's resource, which it imports at its first use, and what its `create` must be given.
-ROUTES = {
-    "chat/completions": (attrgetter("chat.completions"), ("model", "messages")),
-    "responses": (attrgetter("responses"), ()),
-    "embeddings": (attrgetter("embeddings"), ("model", "input")),
+# Each route of the provider's: the SDK's resource, which it imports at its first use, and what its `create` insists on being given.
+ROUTES: dict[str, tuple[Callable[[Any], Any], dict[str, Any]]] = {
+    "chat/completions": (attrgetter("chat.completions"), {"model": "", "messages": []}),
+    "responses": (attrgetter("responses"), {}),
+    "embeddings": (attrgetter("embeddings"), {"model": "", "input": ""}),
 }
 PASSED_HEADERS = ("x-request-id", "openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
 
@@ -61,7 +61,7 @@ class OpenAiUpstream:
             return NotSent(message=f"The key for the provider could not be read ({type(error).__name__}).", ours=True)
         try:
             timeout, headers = _timeout(timeout_s, self._connect_timeout_s), self._headers(labels)
-            call = _call(client.with_options(timeout=timeout, default_headers=headers), path, request)
+            call = _call(client, path, request, timeout=timeout, extra_headers=headers)
             return _read_stream(call, ends, listener) if request.get("stream") else _read_body(call, ends)
         except openai.APIStatusError as error:
             return _declined(error)
@@ -76,11 +76,15 @@ class OpenAiUpstream:
             self._client.close()
 
     def _ready_client(self) -> Any:
+        """The same one for every call: a copy for each, as `with_options` makes it, takes as long as the call itself."""
         import openai
 
+        api_key = self._api_key()
         if self._client is None:
-            self._client = openai.OpenAI(base_url=self._base_url, api_key=self._api_key(), max_retries=0)
-        return self._client.with_options(api_key=self._api_key())
+            self._client = openai.OpenAI(base_url=self._base_url, api_key=api_key, max_retries=0)
+        elif self._client.api_key != api_key:
+            self._client = self._client.with_options(api_key=api_key)
+        return self._client
 
 
 def _timeout(seconds: float, connect_seconds: float) -> Any:
@@ -89,12 +93,11 @@ def _timeout(seconds: float, connect_seconds: float) -> Any:
     return openai.Timeout(seconds, connect=min(connect_seconds, seconds))
 
 
-def _call(client: Any, path: str, request: Mapping[str, Any]) -> Any:
-    """Everything goes in `extra_body`: the SDK's own parameters would drop or refuse what it does not know."""
-    resource, required = ROUTES[path]
-    named = {name: request[name] for name in required}
-    rest = {name: value for name, value in request.items() if name not in named}
-    return resource(client).with_streaming_response.create(**named, extra_body=rest)
+def _call(client: Any, path: str, request: Mapping[str, Any], **options: Any) -> Any:
+    """Everything goes in `extra_body`, which is laid over what `create` is given: the SDK's own parameters would drop or refuse what it
+    does not know, and it walks each of them by its types, which of a long conversation takes as long as the call."""
+    resource, insisted_on = ROUTES[path]
+    return resource(client).with_streaming_response.create(**insisted_on, extra_body=request, **options)
 
 
 def _read_body(call: Any, ends: float) -> UpstreamResult:

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -33,8 +34,14 @@ TenantPath = Annotated[str, Path(pattern=TENANT_ID)]
 class Body(BaseModel):
     """A request body of `/api/*`: camelCase, snake_case accepted, unknown fields refused by name."""
 
+    # Built when it is first used, since a function takes one kind of body and imports them all.
     model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid", frozen=True
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        extra="forbid",
+        frozen=True,
+        defer_build=True,
     )
 
 
@@ -90,8 +97,12 @@ def account_text(app: APIGatewayRestResolver) -> str | None:
 def settings_for(app: APIGatewayRestResolver, tenant_id: str, known: KnownSettings) -> TenantSettings:
     """The newest settings that this environment can know without a read. Raises TenantNotFound."""
     text = account_text(app)
-    handed_on = settings_from_text(text) if text else None
+    handed_on = _settings_from(text) if text else None
     return known.of(tenant_id, handed_on if handed_on and handed_on.tenant_id == tenant_id else None)
+
+
+# The authorizer's answer is cached for a minute, so that a busy tenant's calls bring the same text.
+_settings_from = lru_cache(maxsize=64)(settings_from_text)
 
 
 def request_id(app: APIGatewayRestResolver) -> str:
@@ -130,6 +141,11 @@ def read_json(text: str, number: Callable[[str], Any] = Decimal, *, most: int = 
         value = json.loads(text, parse_float=number, parse_constant=_refuse_constant)
     except RecursionError as error:
         raise json.JSONDecodeError("nested too deeply", text[:20], 0) from error
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        # Python converts no number of thousands of digits.
+        raise json.JSONDecodeError("a number with too many digits", text[:20], 0) from error
     # What Python reads is deeper than what the parsers after it can walk.
     if isinstance(value, dict | list):
         check_depth(value)
