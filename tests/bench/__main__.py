@@ -8,6 +8,7 @@ BENCHMARKS = {
     "page": "tests.bench.page",
     "hot": "tests.bench.hot",
     "crowd": "tests.bench.crowd",
+    "bounds": "tests.bench.bounds",
 }
 
 

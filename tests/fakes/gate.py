@@ -22,7 +22,7 @@ from tollgate.domain.span import Span, from_text
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 TENANT = "acme-hvac"
 CACHED = (
-    "settings", "dynamodb", "ledger", "accounts", "known_settings", "upstream", "chat_ports", "span_sinks",
+    "settings", "dynamodb", "ledger", "accounts", "known_settings", "upstream", "breakers", "guard", "chat_ports", "span_sinks",
 )  # fmt: skip
 SECRETS = {
     "OPENAI_API_KEY_SECRET_ARN": ("openai", "sk-test"),

@@ -101,14 +101,16 @@ def _read_body(call: Any, ends: float) -> UpstreamResult:
     """Piece by piece: the SDK's time limit is that of each read, and a body that drips would outlive the function."""
     import httpx2
 
+    headers: Mapping[str, str] = {}
     try:
         with call as answer:
-            content = b"".join(_in_time(answer.iter_bytes(), ends))
-            return _answered(content, answer.headers)
+            headers = dict(answer.headers)
+            return _answered(b"".join(_in_time(answer.iter_bytes(), ends)), headers)
     except TimeoutError:
-        return _too_slow()
+        return _too_slow(headers)
     except (httpx2.HTTPError, httpx2.StreamError) as error:
-        return Unclear(message=f"The provider's answer broke off ({type(error).__name__}).", code="connection_broken")
+        message = f"The provider's answer broke off ({type(error).__name__})."
+        return Unclear(message=message, code="connection_broken", signed=_is_signed(headers))
 
 
 def _in_time(pieces: Iterable[T], ends: float) -> Iterator[T]:
@@ -119,8 +121,13 @@ def _in_time(pieces: Iterable[T], ends: float) -> Iterator[T]:
         yield piece
 
 
-def _too_slow() -> Unclear:
-    return Unclear(message="The provider's answer did not end in time.", code="timeout")
+def _too_slow(headers: Mapping[str, str]) -> Unclear:
+    return Unclear(message="The provider's answer did not end in time.", code="timeout", signed=_is_signed(headers))
+
+
+def _is_signed(headers: Mapping[str, str]) -> bool | None:
+    """Whether what came has the provider's request id; None where nothing came."""
+    return "x-request-id" in {name.lower() for name in headers} if headers else None
 
 
 def _answered(content: bytes, headers: Mapping[str, str]) -> UpstreamResult:
@@ -128,7 +135,8 @@ def _answered(content: bytes, headers: Mapping[str, str]) -> UpstreamResult:
         body = json.loads(content)
         usage = usage_of(body["usage"])
     except (ValueError, KeyError, TypeError):
-        return Unclear(message="The provider's answer could not be read.", code="unreadable_answer")
+        message = "The provider's answer could not be read."
+        return Unclear(message=message, code="unreadable_answer", signed=_is_signed(headers))
     return Answered(
         body=body,
         usage=usage,
@@ -144,6 +152,7 @@ def _read_stream(call: Any, ends: float, listener: Listener | None) -> UpstreamR
     import openai
 
     chunks: list[dict[str, Any]] = []
+    headers: Mapping[str, str] = {}
     try:
         with call as answer:
             headers = dict(answer.headers)
@@ -155,14 +164,18 @@ def _read_stream(call: Any, ends: float, listener: Listener | None) -> UpstreamR
                     if listener is not None:
                         listener.hear(chunks[-1])
     except TimeoutError:
-        return _too_slow()
+        return _too_slow(headers)
     except (openai.APIConnectionError, openai.APIStatusError):
         if not chunks:
             raise
-        return Unclear(message="The provider's stream broke off.", code="stream_cut")
+        return _stream_cut("The provider's stream broke off.", headers)
     except (httpx2.HTTPError, httpx2.StreamError, ValueError) as error:
-        return Unclear(message=f"The provider's stream broke off ({type(error).__name__}).", code="stream_cut")
+        return _stream_cut(f"The provider's stream broke off ({type(error).__name__}).", headers)
     return _streamed(chunks, headers)
+
+
+def _stream_cut(message: str, headers: Mapping[str, str]) -> Unclear:
+    return Unclear(message=message, code="stream_cut", signed=_is_signed(headers))
 
 
 def _has_chunk(line: str) -> bool:
@@ -172,11 +185,13 @@ def _has_chunk(line: str) -> bool:
 def _streamed(chunks: list[dict[str, Any]], headers: Mapping[str, str]) -> UpstreamResult:
     last = usage_chunk(chunks)
     if last is None:
-        return Unclear(message="The provider's stream ended without its usage.", code="stream_without_usage")
+        message = "The provider's stream ended without its usage."
+        return Unclear(message=message, code="stream_without_usage", signed=_is_signed(headers))
     try:
         usage = usage_of(last["usage"])
     except (ValueError, KeyError, TypeError):
-        return Unclear(message="The provider's usage could not be read.", code="unreadable_answer")
+        message = "The provider's usage could not be read."
+        return Unclear(message=message, code="unreadable_answer", signed=_is_signed(headers))
     return Answered(
         body={"chunks": chunks},
         usage=usage,
@@ -195,7 +210,8 @@ def _declined(error: Any) -> UpstreamResult:
         body = None
     envelope = body.get("error") if isinstance(body, dict) else None
     if not isinstance(envelope, dict) or (status >= 500 and not headers.get("x-request-id")):
-        return Unclear(message=f"A {status} came back that is not the provider's own.", code=f"status_{status}")
+        message = f"A {status} came back that is not the provider's own."
+        return Unclear(message=message, code=f"status_{status}", signed=_is_signed(headers))
     return Declined(
         status=status,
         body=body,

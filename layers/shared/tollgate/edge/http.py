@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from tollgate.domain.caller import Caller, Role
 from tollgate.domain.errors import KeyUnknown, RequestInvalid, TollgateError
+from tollgate.domain.json_size import VALUES_MAX, has_more_values
 from tollgate.domain.request_fields import check_depth
 from tollgate.domain.settings_text import settings_from_text
 from tollgate.domain.tenant import TENANT_ID, TenantSettings
@@ -120,15 +121,18 @@ def problem_answer(app: APIGatewayRestResolver, error: Exception) -> Answer:
     return Answer(status=answer.status, body=answer.body, headers={"x-request-id": request_id(app)} | answer.headers)
 
 
-def read_json(text: str, number: Callable[[str], Any] = Decimal) -> Any:
-    """JSON as it may be sent to us: `number` makes those with a point; no NaN, and no deeper than we walk. Raises ValueError."""
+def read_json(text: str, number: Callable[[str], Any] = Decimal, *, most: int = VALUES_MAX) -> Any:
+    """JSON as it may be sent to us: `number` makes those with a point; no NaN; `most`: how many values. Raises ValueError, or
+    RequestInvalid for what is larger or deeper than we walk."""
+    if has_more_values(text, most):
+        raise RequestInvalid(f"The body has more than {most:,} values (what is in its lists and objects); send fewer.")
     try:
         value = json.loads(text, parse_float=number, parse_constant=_refuse_constant)
-        # What Python reads is deeper than what the parsers after it can walk.
-        if isinstance(value, dict | list):
-            check_depth(value)
-    except (RecursionError, RequestInvalid) as error:
+    except RecursionError as error:
         raise json.JSONDecodeError("nested too deeply", text[:20], 0) from error
+    # What Python reads is deeper than what the parsers after it can walk.
+    if isinstance(value, dict | list):
+        check_depth(value)
     return value
 
 
