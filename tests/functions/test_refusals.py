@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from tests.fakes.gate import TENANT, Gate, gate, load
+from tests.fakes.gate import TENANT, Gate, gate, load, message
 from tests.fakes.http_server import Server, serving
 from tests.fakes.openai_provider import provider
 from tollgate import wiring
@@ -52,24 +52,18 @@ def ten_seconds_pass(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_first_refusal_is_in_the_table_when_it_is_answered_and_later_ones_follow_at_a_request_of_any_kind(
     shop: Gate, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    change(in_flight_max=1, requests_per_minute=1)
-    assert shop.chat().status == 200
-    assert (
-        shop.post(
-            "/v1/chat/completions", {"model": "gpt-4o", "messages": [{"role": "user", "content": "x"}]}, AGENT
-        ).status
-        == 429
-    )
-    assert refused() == ({"rate": 1}, {"booking-agent": 1})
+    change(suspended=True)
+    assert shop.post("/v1/chat/completions", {"model": "gpt-4o", "messages": [message("x")]}, AGENT).status == 429
+    assert refused() == ({"suspended": 1}, {"booking-agent": 1})
 
     assert [shop.chat().status for _ in range(3)] == [429] * 3
-    assert refused()[0] == {"rate": 1}, "no write for each"
+    assert refused()[0] == {"suspended": 1}, "no write for each"
     ten_seconds_pass(monkeypatch)
     assert shop.post("/v1/embeddings", {"nonsense": True}).status == 400
 
-    assert refused() == ({"rate": 4}, {"booking-agent": 1, None: 3})
+    assert refused() == ({"suspended": 4}, {"booking-agent": 1, None: 3})
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CallsRefused" in line]
-    assert [metric["reason"] for metric in metrics] == ["rate"] * 4
+    assert [metric["reason"] for metric in metrics] == ["suspended"] * 4
     assert all(TENANT not in json.dumps(metric) for metric in metrics)
 
 
@@ -112,9 +106,9 @@ def test_whatever_becomes_of_the_counts_calls_are_answered_as_they_would_be(
         raise RuntimeError(fault)
 
     monkeypatch.setattr(client, "update_item", update_item)
-    change(requests_per_minute=1)
+    change(suspended=True)
 
     answers = [shop.chat() for _ in range(3)]
 
-    assert [answer.status for answer in answers] == [200, 429, 429]
+    assert [answer.status for answer in answers] == [429, 429, 429]
     assert refused() == ({}, {})

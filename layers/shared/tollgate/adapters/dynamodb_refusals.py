@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tollgate.adapters.dynamodb_client import Failure, failure_of
+from tollgate.adapters.dynamodb_failures import Failure, all_items, failure_of
 from tollgate.adapters.page_item import Item
 from tollgate.domain.errors import LedgerUnavailable
 from tollgate.domain.refused import HOUR, RefusedHour, hour_of
@@ -55,8 +55,7 @@ class DynamoDbRefusals:
             },
         }
         try:
-            pages = self._client().get_paginator("query").paginate(**query)
-            return [_hour_of_item(item) for page in pages for item in page["Items"]]
+            return [_hour_of_item(item) for item in all_items(self._client().query, **query)]
         except (ClientError, BotoCoreError) as error:
             raise LedgerUnavailable("Refusals cannot be read now.") from error
 
