@@ -47,6 +47,7 @@ class Settings:
     idempotency_table: str
     idempotency_answers: str
     idempotency_hours: int
+    alert_bus: str
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -112,4 +113,5 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         idempotency_table=text("IDEMPOTENCY_TABLE"),
         idempotency_answers=one_of("IDEMPOTENCY_ANSWERS", "encrypted", "off"),
         idempotency_hours=whole("IDEMPOTENCY_HOURS", 24),
+        alert_bus=text("ALERT_BUS", "default"),
     )
