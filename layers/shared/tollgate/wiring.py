@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         JobSource,
         JobStore,
         ModelSource,
+        PageComparison,
         Poison,
         Schema,
         SpanSink,
@@ -418,3 +419,10 @@ def event_alerts() -> "Alerts":
     from tollgate.adapters.logged_alerts import LoggedAlerts
 
     return EventBridgeAlerts(events_client(), settings().alert_bus, LoggedAlerts())
+
+
+@cache
+def comparison() -> "PageComparison":
+    from tollgate.adapters.postgres_comparison import PostgresComparison
+
+    return PostgresComparison(postgres())
