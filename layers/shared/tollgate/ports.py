@@ -20,6 +20,7 @@ from tollgate.domain.place import Delivery, Gap, PageSpend, Place, PlacedSpan
 from tollgate.domain.posting import Posting
 from tollgate.domain.price import Price
 from tollgate.domain.reading import Missed, Reading, Stored
+from tollgate.domain.replay import GivenUp
 from tollgate.domain.rollup import Stretch, TenantHour, Touched
 from tollgate.domain.summary import SpendFound, SpendQuery
 from tollgate.domain.tenant import TenantSettings
@@ -349,6 +350,9 @@ class SpanBooks(Protocol):
 
     def record_spans(self, tenant_id: str, month: str, *, since: datetime) -> Sequence[PlacedSpan]:
         """Those that a record may have left."""
+
+    def given_up(self, tenant_id: str, month: str) -> GivenUp:
+        """What of the page is lost for good."""
 
 
 # ---- breakers ---------------------------------------------------------------------------------------------------------------
