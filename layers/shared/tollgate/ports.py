@@ -19,7 +19,7 @@ from tollgate.domain.past_page import PageBooks, PastPage
 from tollgate.domain.place import Delivery, Gap, PageSpend, Place, PlacedSpan
 from tollgate.domain.posting import Posting
 from tollgate.domain.price import Price
-from tollgate.domain.reading import Missed, Reading, Stored
+from tollgate.domain.reading import BooksState, Missed, Reading, Stored
 from tollgate.domain.replay import GivenUp
 from tollgate.domain.rollup import Stretch, TenantHour, Touched
 from tollgate.domain.summary import SpendFound, SpendQuery
@@ -419,7 +419,11 @@ class PageComparison(Protocol):
     """Postgres: what pages said, and what their spans say. Every method can be repeated, and raises SpansUnavailable."""
 
     def readings(self) -> Sequence[Reading]:
-        """Those that are kept, one of each page, the oldest first."""
+        """Those that are kept, one of each page; first those that were compared longest ago, or never."""
+
+    def note_compared(self, reading: Reading, at: datetime) -> None: ...
+
+    def state(self) -> BooksState: ...
 
     def keep(self, reading: Reading) -> None:
         """In the place of an older one of its page."""

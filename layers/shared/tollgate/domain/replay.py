@@ -195,6 +195,9 @@ def counts_once(placed: PlacedSpan) -> str | None:
     span = placed.span
     if span.posting == Deed.RECORD:
         return span.hold
+    if span.posting == Deed.LATE and span.outcome is Outcome.CORRECTED:
+        # Its hold is the one that it corrects.
+        return span.request_id
     if span.posting == Deed.SETTLE and span.latency_ms is None and span.cost_nanousd >= ZERO:
         return f"{placed.place.month}.{span.day}.{span.hold}"
     return None

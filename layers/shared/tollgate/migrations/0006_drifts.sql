@@ -33,6 +33,7 @@ CREATE TABLE page_readings (
     spent_nanousd  bigint      NOT NULL,
     spent_by_day   jsonb       NOT NULL,
     read_at        timestamptz NOT NULL,
+    compared_at    timestamptz,
     PRIMARY KEY (tenant_id, month)
 );
 
@@ -78,6 +79,9 @@ $$;
 
 CREATE TRIGGER take_from_unexplained AFTER DELETE ON missing_spans
 FOR EACH ROW WHEN (OLD.booked_at IS NOT NULL) EXECUTE FUNCTION take_from_unexplained();
+
+ALTER TABLE spans ADD COLUMN reason text;
+COMMENT ON COLUMN spans.reason IS 'Why a correction was posted, in the words of whoever did.';
 
 -- What reconciliation books in the place of lost spans has no number of the page's: -dd is its day.
 ALTER TABLE spans DROP CONSTRAINT spans_seq_check;

@@ -201,7 +201,7 @@ def _record(record_id: str, placed: PlacedSpan) -> Record:
         # Not known any more, and so nobody is refused by it.
         content_hash="",
         cost_nanousd=span.cost_nanousd,
-        hold="" if record_id.startswith("r:") else record_id,
+        hold="" if record_id.startswith(("r:", "c:")) else record_id,
         expires_at=int((span.at + KEPT_FOR).timestamp()),
     )
 
