@@ -1,6 +1,7 @@
 """A function that lacks a library, a variable or a right fails in production only, when somebody calls it."""
 
 import ast
+import json
 import re
 import sys
 from functools import cache
@@ -12,7 +13,16 @@ import pytest
 from tests.infra.needs import ENCODINGS, SHARED, needs_of, runtime_nodes, tree_of
 from tests.infra.template import ROOT, functions, handler, layers, variables
 
+CLIENTS = ROOT / "tests" / "system" / "conformance" / "node"
 FOLDERS = {"BaseLayer": "base", "OpenAiLayer": "openai", "PostgresLayer": "postgres", "HttpLayer": "http"}
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+GIVEN_BY_LAMBDA = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+}
 EVERY_FUNCTION = pytest.mark.parametrize("name", sorted(functions()))
 
 
@@ -38,7 +48,7 @@ def test_no_layer_is_carried_for_nothing(name: str) -> None:
 def test_every_setting_that_is_read_is_given(name: str) -> None:
     function = functions()[name]
 
-    assert needs_of(handler(function)).settings <= variables(function)
+    assert needs_of(handler(function)).settings <= variables(function) | GIVEN_BY_LAMBDA
 
 
 def test_the_layer_has_each_service_that_boto3_is_asked_for() -> None:
@@ -75,6 +85,14 @@ def test_locks_name_no_registry() -> None:
         text = lock.read_text(encoding="utf-8")
         assert "://" not in text
         assert not re.search(r"^\s*--?(i|index-url|extra-index-url|find-links|f)\b", text, re.MULTILINE)
+
+
+def test_the_lock_of_the_javascript_clients_names_no_registry() -> None:
+    lock = json.loads((CLIENTS / "package-lock.json").read_text(encoding="utf-8"))
+
+    packages = [package for name, package in lock["packages"].items() if name]
+    assert all(package.keys() >= {"version", "integrity"} for package in packages)
+    assert not any("resolved" in package for package in packages)
 
 
 @cache

@@ -24,6 +24,7 @@ T = TypeVar("T")
 PUBLISHED = {
     "gpt-4o": ("2.50", "1.25", "10"),
     "gpt-4o-mini": ("0.15", "0.075", "0.60"),
+    "gpt-6-luna": ("0.10", "0.01", "0.50"),
     "text-embedding-3-small": ("0.02", "0.02", "0"),
 }
 
@@ -147,6 +148,27 @@ class Tenant:
         )
 
 
+@dataclass(frozen=True)
+class Breakers:
+    admin: Tollgate
+
+    def listed(self) -> list[dict[str, Any]]:
+        answer = self.admin.get("/api/breakers")
+        assert answer.status_code == 200, answer.text
+        listed: list[dict[str, Any]] = answer.json()["breakers"]
+        return listed
+
+    def of(self, model: str) -> dict[str, Any]:
+        found = [breaker for breaker in self.listed() if breaker.get("model") == model]
+        return found[0] if found else {"state": "closed", "failures": 0}
+
+    def reset(self, model: str | None = None) -> None:
+        """Closes that of a model, or all."""
+        for breaker in self.listed():
+            if model in (None, breaker.get("model")):
+                assert self.admin.delete(f"/api/breakers/{breaker['id']}").status_code == 204
+
+
 def new_tenant(admin: Tollgate, stack: Stack, **budget: object) -> Tenant:
     tenant_id = f"shop-{secrets.token_hex(4)}"
     made = admin.put(f"/api/cost/budget/{tenant_id}", budget)
@@ -178,6 +200,6 @@ def published_cost(served: list[dict[str, Any]]) -> int:
 def _cost(entry: dict[str, Any]) -> int:
     prices = [Fraction(price) * 1000 for price in PUBLISHED[entry["model"]]]
     tokens = entry["tokens"]
-    assert tokens["cacheWrite"] == 0, "these models do not bill cache writes"
+    assert tokens["cacheWrite"] == 0, "no prompt of these tests is long enough to be written to a cache"
     cost = tokens["uncached"] * prices[0] + tokens["cached"] * prices[1] + tokens["output"] * prices[2]
     return -(-cost.numerator // cost.denominator)
