@@ -29,6 +29,8 @@ ROUTES = {
     ("DELETE", "/api/keys/{keyId}"): "RevokeKey",
     ("GET", "/api/breakers"): "ListBreakers",
     ("DELETE", "/api/breakers/{breakerId}"): "ResetBreaker",
+    ("GET", "/api/drifts"): "ListDrifts",
+    ("POST", "/api/cost/corrections"): "CorrectCost",
 }
 EVERY_FUNCTION = pytest.mark.parametrize("name", sorted(functions()))
 
@@ -173,6 +175,7 @@ def test_schedules_are_the_scheduler_s() -> None:
         "SyncServiceTitan",
         "ExpirePages",
         "RefreshModels",
+        "ReconcileBooks",
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from tollgate.domain.breaker import Breaker
     from tollgate.domain.call_labels import CallLabels
+    from tollgate.domain.drift import Drift, DriftKind, KeptDrift
     from tollgate.domain.idempotency import Attempt, KeptAnswer, KeptCall
     from tollgate.domain.job import Cursor, Feed, FeedPage
     from tollgate.domain.migration import Migration
     from tollgate.domain.model import Model
+    from tollgate.domain.money import NanoUsd
     from tollgate.domain.outcome import UpstreamResult
     from tollgate.domain.page import Page
     from tollgate.domain.past_page import PageBooks, PastPage
     from tollgate.domain.place import Delivery, Gap, PageSpend, Place, PlacedSpan
     from tollgate.domain.posting import Posting
     from tollgate.domain.price import Price
+    from tollgate.domain.reading import BooksState, Missed, Reading, Stored
     from tollgate.domain.refused import RefusedHour
+    from tollgate.domain.replay import GivenUp
     from tollgate.domain.rollup import Stretch, TenantHour, Touched
     from tollgate.domain.summary import SpendFound, SpendQuery
     from tollgate.domain.tenant import TenantSettings
@@ -382,6 +386,9 @@ class SpanBooks(Protocol):
     def record_spans(self, tenant_id: str, month: str, *, since: datetime) -> Sequence[PlacedSpan]:
         """Those that a record may have left."""
 
+    def given_up(self, tenant_id: str, month: str) -> GivenUp:
+        """What of the page is lost for good."""
+
 
 # ---- breakers ---------------------------------------------------------------------------------------------------------------
 
@@ -422,3 +429,48 @@ class KeptCalls(Protocol):
 
     def release(self, attempt: Attempt) -> None:
         """The key is free again, if it is still this attempt's."""
+
+
+# ---- the comparison of books ------------------------------------------------------------------------------------------------
+
+
+class DriftBook(Protocol):
+    """The rows of drifts. Every method can be repeated, and raises SpansUnavailable."""
+
+    def open(self, kinds: Collection[DriftKind]) -> Sequence[KeptDrift]:
+        """Those of these kinds that are not closed, the oldest first."""
+
+    def see(self, drifts: Sequence[Drift], at: datetime) -> Sequence[KeptDrift]:
+        """Keeps what was seen, in the open row of its subject where there is one; the rows that are new."""
+
+    def close(self, ids: Sequence[int], at: datetime) -> None:
+        """Those that are open still."""
+
+    def newest(self, count: int) -> Sequence[KeptDrift]:
+        """All that are open, the oldest first; then so many of those that were closed last."""
+
+
+class PageComparison(Protocol):
+    """Postgres: what pages said, and what their spans say. Every method can be repeated, and raises SpansUnavailable."""
+
+    def readings(self) -> Sequence[Reading]:
+        """Those that are kept, one of each page; first those that were compared longest ago, or never."""
+
+    def note_compared(self, reading: Reading, at: datetime) -> None: ...
+
+    def state(self) -> BooksState: ...
+
+    def keep(self, reading: Reading) -> None:
+        """In the place of an older one of its page."""
+
+    def stored(self, reading: Reading) -> Stored: ...
+
+    def miss(self, reading: Reading, at: datetime) -> Sequence[Missed]:
+        """Notes the numbers up to the reading's that have no span, each when it is missed first; all that are missed, in order."""
+
+    def book_unexplained(self, reading: Reading, at: datetime) -> Mapping[str, NanoUsd]:
+        """Puts money in the place of all that is missed up to the reading's number, so that the spans of each day sum to what the page
+        says: `dd` -> how much. From then on a span that turns up takes its own amount away from that."""
+
+    def forget(self, before: str) -> None:
+        """What is kept of pages of months before this one."""

@@ -100,6 +100,10 @@ class Settings:
     idempotency_table: str = _text("IDEMPOTENCY_TABLE")
     idempotency_answers: str = _one_of("IDEMPOTENCY_ANSWERS", "encrypted", "off")
     idempotency_hours: int = _whole("IDEMPOTENCY_HOURS", 24)
+    alert_bus: str = _text("ALERT_BUS", "default")
+    compare_books_function: str = _text("COMPARE_BOOKS_FUNCTION")
+    spans_settled_minutes: int = _whole("SPANS_SETTLED_MINUTES", 10)
+    spans_lost_minutes: int = _whole("SPANS_LOST_MINUTES", 1800)
 
 
 def read_settings(environment: Environment = os.environ) -> Settings:

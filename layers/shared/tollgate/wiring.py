@@ -28,12 +28,25 @@ if TYPE_CHECKING:
     from tollgate.adapters.dynamodb_models import DynamoDbModelEnds
     from tollgate.adapters.dynamodb_refusals import DynamoDbRefusals
     from tollgate.adapters.dynamodb_shelf import DynamoDbShelf
+    from tollgate.adapters.invoked_comparison import Comparing
     from tollgate.adapters.postgres import Postgres
     from tollgate.adapters.postgres_books import PostgresBooks
     from tollgate.adapters.price_book import FilePriceBook
     from tollgate.adapters.tiktoken_counter import TiktokenCounter
     from tollgate.domain.breaker import BreakerRules
-    from tollgate.ports import JobSource, JobStore, ModelSource, Poison, Schema, SpanSink, SpanStore, Upstream
+    from tollgate.ports import (
+        Alerts,
+        DriftBook,
+        JobSource,
+        JobStore,
+        ModelSource,
+        PageComparison,
+        Poison,
+        Schema,
+        SpanSink,
+        SpanStore,
+        Upstream,
+    )
     from tollgate.usecases.answer_once import OncePorts
     from tollgate.usecases.check_cost import CheckPorts
     from tollgate.usecases.check_health import Ask
@@ -286,11 +299,20 @@ def keys_forgotten_at(now: datetime) -> datetime:
     return now + timedelta(hours=settings().idempotency_hours)
 
 
+@cache
+def remote_comparison() -> "Comparing":
+    """Outside of the private network, by way of a function inside."""
+    from tollgate.adapters.invoked_comparison import invoked_comparison
+
+    return invoked_comparison(settings().compare_books_function)
+
+
 def health_checks() -> "Mapping[str, Ask]":
     """The span store is asked only where this function can reach it."""
     checks: dict[str, Ask] = {"ledger": _ask_ledger}
     if settings().database_url:
         checks["spans"] = _ask_spans
+        checks["books"] = _ask_books
     return checks
 
 
@@ -302,6 +324,14 @@ def _ask_ledger() -> "Mapping[str, Any]":
 def _ask_spans() -> "Mapping[str, Any]":
     spans().ping(timedelta(seconds=2))
     return {}
+
+
+def _ask_books() -> "Mapping[str, Any]":
+    """What differs is a matter for a person, not for whoever asks whether calls can be made: it is no failure."""
+    spans().ping(timedelta(seconds=1))
+    state = comparison().state()
+    compared_at = state.compared_at.isoformat(timespec="seconds") if state.compared_at else None
+    return {"openDrifts": state.open_drifts, "missingSpans": state.missing, "comparedAt": compared_at}
 
 
 @cache
@@ -410,3 +440,26 @@ def refusal_tally() -> "RefusalTally":
     from tollgate.usecases.count_refusals import RefusalTally
 
     return RefusalTally(refusals(), clock=clock, tell=count_refusal, lose=lose_refusals)
+
+
+@cache
+def drifts() -> "DriftBook":
+    from tollgate.adapters.postgres_drifts import PostgresDrifts
+
+    return PostgresDrifts(postgres())
+
+
+@cache
+def event_alerts() -> "Alerts":
+    """Outside the private network only."""
+    from tollgate.adapters.eventbridge_alerts import EventBridgeAlerts, events_client
+    from tollgate.adapters.logged_alerts import LoggedAlerts
+
+    return EventBridgeAlerts(events_client(), settings().alert_bus, LoggedAlerts())
+
+
+@cache
+def comparison() -> "PageComparison":
+    from tollgate.adapters.postgres_comparison import PostgresComparison
+
+    return PostgresComparison(postgres())
