@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tollgate.adapters.postgres import Postgres
     from tollgate.adapters.postgres_books import PostgresBooks
     from tollgate.adapters.price_book import FilePriceBook
+    from tollgate.adapters.project_keys import ProjectKey
     from tollgate.adapters.tiktoken_counter import TiktokenCounter
     from tollgate.ports import JobSource, JobStore, ModelSource, Poison, Schema, SpanSink, SpanStore, Upstream
     from tollgate.usecases.answer_once import OncePorts
@@ -175,7 +176,7 @@ def upstream() -> "Upstream":
     from tollgate.adapters.secrets import read_secret
 
     openai_arn, helicone_arn = settings().openai_api_key_secret_arn, settings().helicone_api_key_secret_arn
-    direct = OpenAiUpstream(settings().openai_base_url, lambda: read_secret(openai_arn))
+    direct = OpenAiUpstream(settings().openai_base_url, lambda: read_secret(openai_arn), project_key=project_key())
     if not helicone_arn or settings().helicone_mode != "proxy":
         return direct
     from tollgate.adapters.helicone_proxy import CONNECT_TIMEOUT_S, HeliconeProxy, proxy_headers
@@ -185,8 +186,17 @@ def upstream() -> "Upstream":
         lambda: read_secret(openai_arn),
         headers=proxy_headers(lambda: read_secret(helicone_arn)),
         connect_timeout_s=CONNECT_TIMEOUT_S,
+        project_key=project_key(),
     )
     return HeliconeProxy(proxied=proxied, direct=direct, count=_count)
+
+
+@cache
+def project_key() -> "ProjectKey":
+    from tollgate.adapters.project_keys import ProjectKeys
+    from tollgate.adapters.secrets import read_secret, read_secret_anew
+
+    return ProjectKeys(settings().openai_project_secret_prefix, read_secret, read_secret_anew).key_of
 
 
 def _count(name: str) -> None:

@@ -216,7 +216,12 @@ def _ask_upstream(
         return NotSent(message="No time was left to ask the upstream.", ours=True)
     price = taken.offer.price
     body = chat.sent(ports.prices.model_of(price.model), price, output_tokens=taken.offer.bound.output)
-    labels = CallLabels(tenant_id=taken.page.tenant_id, hold_id=str(taken.hold_id), attribution=chat.attribution)
+    labels = CallLabels(
+        tenant_id=taken.page.tenant_id,
+        hold_id=str(taken.hold_id),
+        attribution=chat.attribution,
+        openai_project=taken.settings.openai_project,
+    )
     ask = partial(ports.upstream.complete, body, path=chat.path, labels=labels)
     # A probe asks once: an upstream that is ill is spared.
     if ports.sleep is None or guarded.is_probe(price.model):
