@@ -109,6 +109,7 @@ def database(migrated_database: str) -> str:
     """The address of a migrated database without a row."""
     with psycopg.connect(migrated_database, autocommit=True) as connection:
         connection.execute("TRUNCATE spans, span_rollups, rollup_watermarks")
+        connection.execute("TRUNCATE drifts, page_readings, missing_spans")
     return migrated_database
 
 

@@ -1,12 +1,13 @@
 """What the use cases need of the world. Each port has an adapter, and a fake that obeys the same contract."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from tollgate.domain.breaker import Breaker
 from tollgate.domain.call_labels import CallLabels
+from tollgate.domain.drift import Drift, DriftKind, KeptDrift
 from tollgate.domain.idempotency import Attempt, KeptAnswer, KeptCall
 from tollgate.domain.job import Cursor, Feed, FeedPage
 from tollgate.domain.migration import Migration
@@ -387,3 +388,22 @@ class KeptCalls(Protocol):
 
     def release(self, attempt: Attempt) -> None:
         """The key is free again, if it is still this attempt's."""
+
+
+# ---- the comparison of books ------------------------------------------------------------------------------------------------
+
+
+class DriftBook(Protocol):
+    """The rows of drifts. Every method can be repeated, and raises SpansUnavailable."""
+
+    def open(self, kinds: Collection[DriftKind]) -> Sequence[KeptDrift]:
+        """Those of these kinds that are not closed, the oldest first."""
+
+    def see(self, drifts: Sequence[Drift], at: datetime) -> Sequence[KeptDrift]:
+        """Keeps what was seen, in the open row of its subject where there is one; the rows that are new."""
+
+    def close(self, ids: Sequence[int], at: datetime) -> None:
+        """Those that are open still."""
+
+    def newest(self, count: int) -> Sequence[KeptDrift]:
+        """All that are open, the oldest first; then so many of those that were closed last."""

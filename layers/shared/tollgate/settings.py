@@ -47,6 +47,7 @@ class Settings:
     idempotency_table: str
     idempotency_answers: str
     idempotency_hours: int
+    alert_bus: str
     openai_project_secret_prefix: str
     openai_admin_base_url: str
     openai_admin_key_secret_arn: str
@@ -117,6 +118,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         idempotency_table=text("IDEMPOTENCY_TABLE"),
         idempotency_answers=one_of("IDEMPOTENCY_ANSWERS", "encrypted", "off"),
         idempotency_hours=whole("IDEMPOTENCY_HOURS", 24),
+        alert_bus=text("ALERT_BUS", "default"),
         openai_project_secret_prefix=text("OPENAI_PROJECT_SECRET_PREFIX", "tollgate/openai-project/"),
         openai_admin_base_url=text("OPENAI_ADMIN_BASE_URL", "https://api.openai.com/v1"),
         openai_admin_key_secret_arn=text("OPENAI_ADMIN_KEY_SECRET_ARN"),

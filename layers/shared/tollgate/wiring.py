@@ -35,7 +35,18 @@ if TYPE_CHECKING:
     from tollgate.adapters.price_book import FilePriceBook
     from tollgate.adapters.project_keys import ProjectKey
     from tollgate.adapters.tiktoken_counter import TiktokenCounter
-    from tollgate.ports import JobSource, JobStore, ModelSource, Poison, Schema, SpanSink, SpanStore, Upstream
+    from tollgate.ports import (
+        Alerts,
+        DriftBook,
+        JobSource,
+        JobStore,
+        ModelSource,
+        Poison,
+        Schema,
+        SpanSink,
+        SpanStore,
+        Upstream,
+    )
     from tollgate.usecases.answer_once import OncePorts
     from tollgate.usecases.check_cost import CheckPorts
     from tollgate.usecases.check_health import Ask
@@ -401,3 +412,19 @@ def span_books() -> "PostgresBooks":
     from tollgate.adapters.postgres_books import PostgresBooks
 
     return PostgresBooks(postgres())
+
+
+@cache
+def drifts() -> "DriftBook":
+    from tollgate.adapters.postgres_drifts import PostgresDrifts
+
+    return PostgresDrifts(postgres())
+
+
+@cache
+def event_alerts() -> "Alerts":
+    """Outside the private network only."""
+    from tollgate.adapters.eventbridge_alerts import EventBridgeAlerts, events_client
+    from tollgate.adapters.logged_alerts import LoggedAlerts
+
+    return EventBridgeAlerts(events_client(), settings().alert_bus, LoggedAlerts())

@@ -1,0 +1,56 @@
+-- Where two books that should say the same do not, and what is known of the spans that one of them lacks.
+
+-- A row for each drift, from the day on which it is seen until the day on which it is gone; kept afterwards.
+CREATE TABLE drifts (
+    id               bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind             text        NOT NULL,
+    tenant_id        text,
+    month            date        NOT NULL CHECK (extract(day FROM month) = 1),
+    day              date,
+    expected_nanousd bigint      NOT NULL,
+    found_nanousd    bigint      NOT NULL,
+    detail           jsonb       NOT NULL,
+    first_seen_at    timestamptz NOT NULL,
+    last_seen_at     timestamptz NOT NULL,
+    closed_at        timestamptz
+);
+
+COMMENT ON COLUMN drifts.tenant_id IS 'Absent where it is of no single tenant.';
+COMMENT ON COLUMN drifts.day IS 'Absent where it is of the month.';
+COMMENT ON COLUMN drifts.expected_nanousd IS 'What the book says that is believed.';
+COMMENT ON COLUMN drifts.found_nanousd IS 'What the other one says.';
+
+-- The same drift seen again is the same row.
+CREATE UNIQUE INDEX drifts_open ON drifts (kind, tenant_id, month, day) NULLS NOT DISTINCT WHERE closed_at IS NULL;
+
+-- What a page of the ledger said a while ago: by the next look its spans are no longer on their way. The sweep drops a day's numbers
+-- from the page two days after its end; here they stay.
+CREATE TABLE page_readings (
+    tenant_id      text        NOT NULL,
+    month          date        NOT NULL CHECK (extract(day FROM month) = 1),
+    epoch          integer     NOT NULL,
+    seq            bigint      NOT NULL,
+    spent_nanousd  bigint      NOT NULL,
+    spent_by_day   jsonb       NOT NULL,
+    read_at        timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, month)
+);
+
+COMMENT ON COLUMN page_readings.spent_by_day IS 'Day of the month (two digits) -> nano-dollars, of the days that are known.';
+
+-- Numbers of a page that have no span though their time is over. A span that turns up after all takes its row away.
+CREATE TABLE missing_spans (
+    tenant_id text        NOT NULL,
+    month     date        NOT NULL CHECK (extract(day FROM month) = 1),
+    seq       bigint      NOT NULL,
+    missed_at timestamptz NOT NULL,
+    booked_at timestamptz,
+    PRIMARY KEY (tenant_id, month, seq)
+);
+
+COMMENT ON COLUMN missing_spans.booked_at IS 'From then on its money stands in the spans as unexplained.';
+
+-- What reconciliation books in the place of lost spans has no number of the page's: -dd is its day.
+ALTER TABLE spans DROP CONSTRAINT spans_seq_check;
+ALTER TABLE spans ADD CONSTRAINT spans_seq_check CHECK (seq > 0 OR (seq < 0 AND posting = 'unexplained'));
+COMMENT ON COLUMN spans.seq IS 'Counts the page''s postings from 1 on, without gaps; -dd: unexplained money of that day, in the place of lost ones.';
