@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from tollgate.adapters.tiktoken_counter import TiktokenCounter
     from tollgate.ports import (
         Alerts,
+        Bill,
+        BillBooks,
         DriftBook,
         JobSource,
         JobStore,
@@ -428,3 +430,42 @@ def event_alerts() -> "Alerts":
     from tollgate.adapters.logged_alerts import LoggedAlerts
 
     return EventBridgeAlerts(events_client(), settings().alert_bus, LoggedAlerts())
+
+
+# ---- the provider's bill ----------------------------------------------------------------------------------------------------
+
+
+@cache
+def bill_source() -> "Bill":
+    from tollgate.adapters.openai_bill import OpenAiBill
+    from tollgate.adapters.secrets import read_secret
+
+    arn = settings().openai_admin_key_secret_arn
+    return OpenAiBill(settings().openai_admin_base_url, lambda: read_secret(arn))
+
+
+@cache
+def bill_books() -> "BillBooks":
+    """Inside the private network."""
+    from tollgate.adapters.postgres_bill import PostgresBill
+    from tollgate.adapters.price_book import FilePriceBook
+    from tollgate.domain.price import cost_of
+    from tollgate.usecases.compare_bill import OwnBillBooks
+
+    # Of calls that were made: the ends of models, which stand in DynamoDB, are not asked for.
+    book = FilePriceBook(overrides=settings().price_overrides, region=region_factor(settings().openai_base_url))
+    return OwnBillBooks(
+        store=PostgresBill(postgres()),
+        drifts=drifts(),
+        shared_project=settings().openai_shared_project,
+        cost_of=lambda model, usage, tier, at: cost_of(usage, book.price_of_spent(model, at), tier=tier),
+        named=book.entry_of,
+    )
+
+
+@cache
+def remote_bill_books() -> "BillBooks":
+    """Outside of it, by way of a function inside."""
+    from tollgate.adapters.invoked_bill import InvokedBillBooks, lambda_invoke
+
+    return InvokedBillBooks(lambda_invoke(settings().store_bill_function))

@@ -1,0 +1,124 @@
+"""Fetches what the provider says that it billed, day by day, and has it compared with the spans; then tells, and corrects, what was found.
+
+It runs outside the private network. A day that was not finished is fetched again by the next run; whatever is repeated changes nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from tollgate.domain.drift import KeptDrift
+from tollgate.domain.drift_text import kept_record
+from tollgate.domain.errors import BillSourceFailed
+from tollgate.domain.money import NanoUsd
+from tollgate.domain.provider_bill import Width, day_start, days_to_fetch, is_settled
+from tollgate.domain.unsettled_call import Finding
+from tollgate.ports import Accounts, Alerts, Bill, BillBooks, Clock
+from tollgate.usecases.compare_bill import MARGIN
+
+# Kept back from every request to the provider: enough to have its figures stored and compared.
+STORE_TIME = timedelta(seconds=30)
+# No day is begun with less.
+DAY_TIME = STORE_TIME + timedelta(seconds=30)
+# Lambda takes 6 MB in a synchronous call, and a row is some 150 bytes.
+ROWS_AT_ONCE = 5_000
+
+TimeLeft = Callable[[], timedelta]
+Correct = Callable[[str, Finding], bool]
+
+
+@dataclass(slots=True, kw_only=True)
+class BillRun:
+    """`left`: days that this run did not get to; `findings`: by tenant, with those of them that were booked; `error`: why it stopped."""
+
+    fetched: list[date] = field(default_factory=list)
+    compared: list[date] = field(default_factory=list)
+    left: list[date] = field(default_factory=list)
+    opened: list[KeptDrift] = field(default_factory=list)
+    closed: list[KeptDrift] = field(default_factory=list)
+    findings: list[tuple[str, Finding]] = field(default_factory=list)
+    corrected: int = 0
+    error: str | None = None
+
+    @property
+    def drift(self) -> NanoUsd:
+        """Of the drifts that are new, whichever way they go."""
+        return NanoUsd(sum(abs(kept.drift.amount) for kept in self.opened))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillPorts:
+    """`tenants`: the ids of every account; `correct`: books what was found of a tenant's call, False where it was not booked."""
+
+    bill: Bill
+    books: BillBooks
+    tenants: Callable[[], Sequence[str]]
+    accounts: Accounts
+    alerts: Alerts
+    clock: Clock
+    time_left: TimeLeft
+    correct: Correct | None = None
+
+
+def fetch_bill(ports: BillPorts, *, days: Sequence[date] | None = None) -> BillRun:
+    """`days`: these, settled or not, instead of those that are due. Raises LedgerUnavailable, BillStoreFailed, SpansUnavailable."""
+    run, projects = BillRun(), own_projects(ports)
+    fetched = ports.books.begin(projects, ports.clock())
+    wanted = list(days) if days is not None else days_to_fetch(fetched, ports.clock())
+    for number, day in enumerate(wanted):
+        if ports.time_left() < DAY_TIME:
+            run.left = wanted[number:]
+            break
+        try:
+            _fetch_day(ports, run, day, projects, is_ordered=days is not None)
+        except BillSourceFailed as failure:
+            run.error, run.left = str(failure), wanted[number:]
+            break
+    return run
+
+
+def own_projects(ports: BillPorts) -> Mapping[str, str | None]:
+    """Of every tenant, as its settings say."""
+    settings = ((tenant, ports.accounts.read(tenant)) for tenant in ports.tenants())
+    return {tenant: found.openai_project for tenant, found in settings if found is not None}
+
+
+def _fetch_day(
+    ports: BillPorts, run: BillRun, day: date, projects: Mapping[str, str | None], *, is_ordered: bool
+) -> None:
+    at, start = ports.clock(), day_start(day)
+    costs = ports.bill.costs(day, time_left=_time(ports))
+    usages = ports.bill.usage(start, start + timedelta(days=1), Width.DAY, time_left=_time(ports))
+    for begin in range(0, len(costs), ROWS_AT_ONCE):
+        ports.books.add(costs[begin : begin + ROWS_AT_ONCE], (), at)
+    for begin in range(0, len(usages), ROWS_AT_ONCE):
+        ports.books.add((), usages[begin : begin + ROWS_AT_ONCE], at)
+    ports.books.close_day(day, at)
+    run.fetched.append(day)
+    if not is_ordered and not is_settled(day, at):
+        return
+    compared = ports.books.compare(day, list(projects), at, is_ordered=is_ordered)
+    run.compared.append(day)
+    run.opened += compared.opened
+    run.closed += compared.closed
+    # At once: what the next day comes to must not keep it from anybody.
+    for event, several in (("DriftFound", compared.opened), ("DriftGone", compared.closed)):
+        for kept in several:
+            ports.alerts.tell(event, kept_record(kept))
+    for tenant_id, project in compared.unsettled.items():
+        _resolve(ports, run, day, tenant_id, project)
+
+
+def _resolve(ports: BillPorts, run: BillRun, day: date, tenant_id: str, project: str) -> None:
+    at, start, end = ports.clock(), day_start(day) - MARGIN, day_start(day) + timedelta(days=1) + MARGIN
+    minutes = ports.bill.usage(start, end, Width.MINUTE, projects=[project], time_left=_time(ports))
+    for begin in range(0, len(minutes), ROWS_AT_ONCE):
+        ports.books.add((), minutes[begin : begin + ROWS_AT_ONCE], at)
+    for finding in ports.books.resolve(day, tenant_id, project, at):
+        run.findings.append((tenant_id, finding))
+        if ports.correct is not None and ports.correct(tenant_id, finding):
+            run.corrected += 1
+
+
+def _time(ports: BillPorts) -> timedelta:
+    return ports.time_left() - STORE_TIME
