@@ -12,6 +12,7 @@ from tollgate.domain.idempotency import Attempt, KeptAnswer, KeptCall
 from tollgate.domain.job import Cursor, Feed, FeedPage
 from tollgate.domain.migration import Migration
 from tollgate.domain.model import Model
+from tollgate.domain.money import NanoUsd
 from tollgate.domain.outcome import UpstreamResult
 from tollgate.domain.page import Page
 from tollgate.domain.past_page import PageBooks, PastPage
@@ -19,6 +20,7 @@ from tollgate.domain.place import Delivery, Gap, PageSpend, Place, PlacedSpan
 from tollgate.domain.posting import Posting
 from tollgate.domain.price import Price
 from tollgate.domain.provider_bill import BilledDay, ProviderCost, ProviderUsage, SpanDay, Width
+from tollgate.domain.reading import Missed, Reading, Stored
 from tollgate.domain.rollup import Stretch, TenantHour, Touched
 from tollgate.domain.summary import SpendFound, SpendQuery
 from tollgate.domain.tenant import TenantSettings
@@ -409,6 +411,28 @@ class DriftBook(Protocol):
 
     def newest(self, count: int) -> Sequence[KeptDrift]:
         """All that are open, the oldest first; then so many of those that were closed last."""
+
+
+class PageComparison(Protocol):
+    """Postgres: what pages said, and what their spans say. Every method can be repeated, and raises SpansUnavailable."""
+
+    def readings(self) -> Sequence[Reading]:
+        """Those that are kept, one of each page, the oldest first."""
+
+    def keep(self, reading: Reading) -> None:
+        """In the place of an older one of its page."""
+
+    def stored(self, reading: Reading) -> Stored: ...
+
+    def miss(self, reading: Reading, at: datetime) -> Sequence[Missed]:
+        """Notes the numbers up to the reading's that have no span, each when it is missed first; all that are missed, in order."""
+
+    def book_unexplained(self, reading: Reading, at: datetime) -> Mapping[str, NanoUsd]:
+        """Puts money in the place of all that is missed up to the reading's number, so that the spans of each day sum to what the page
+        says: `dd` -> how much. From then on a span that turns up takes its own amount away from that."""
+
+    def forget(self, before: str) -> None:
+        """What is kept of pages of months before this one."""
 
 
 # ---- the provider's own figures ---------------------------------------------------------------------------------------------

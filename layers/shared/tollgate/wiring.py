@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         JobSource,
         JobStore,
         ModelSource,
+        PageComparison,
         Poison,
         Schema,
         SpanSink,
@@ -430,6 +431,13 @@ def event_alerts() -> "Alerts":
     from tollgate.adapters.logged_alerts import LoggedAlerts
 
     return EventBridgeAlerts(events_client(), settings().alert_bus, LoggedAlerts())
+
+
+@cache
+def comparison() -> "PageComparison":
+    from tollgate.adapters.postgres_comparison import PostgresComparison
+
+    return PostgresComparison(postgres())
 
 
 # ---- the provider's bill ----------------------------------------------------------------------------------------------------

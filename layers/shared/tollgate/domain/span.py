@@ -28,6 +28,7 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     RECORDED = "recorded"
     CORRECTED = "corrected"
+    UNEXPLAINED = "unexplained"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

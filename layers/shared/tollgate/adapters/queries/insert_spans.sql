@@ -1,3 +1,4 @@
+-- Also takes away what was known of a span as missing. Where its money was booked as unexplained, that day's is less by this span's.
 WITH added AS (
     INSERT INTO spans (
         tenant_id, month, epoch, seq, posting, hold, at, day, outcome, cost_nanousd, held_nanousd, saved_nanousd,
@@ -19,6 +20,24 @@ WITH added AS (
         %(opened_at)s::timestamptz[], %(would_have)s::text[]
     )
     ON CONFLICT DO NOTHING
-    RETURNING at
+    RETURNING tenant_id, month, seq, at, day, cost_nanousd
+), found AS (
+    DELETE FROM missing_spans
+    USING added
+    WHERE missing_spans.tenant_id = added.tenant_id AND missing_spans.month = added.month AND missing_spans.seq = added.seq
+    RETURNING added.*, missing_spans.booked_at
+), explained AS (
+    INSERT INTO spans AS kept (
+        tenant_id, month, epoch, seq, posting, hold, at, day, outcome, cost_nanousd, held_nanousd, saved_nanousd,
+        input_tokens, cache_read_input_tokens, cache_creation_input_tokens, output_tokens, reasoning_output_tokens
+    )
+    SELECT tenant_id, month, 0, -extract(day FROM day)::bigint, 'unexplained', '', min(at), day, 'unexplained',
+           -sum(cost_nanousd)::bigint, 0, 0, 0, 0, 0, 0, 0
+    FROM found
+    WHERE booked_at IS NOT NULL
+    GROUP BY tenant_id, month, day
+    -- Kept at zero too, as newly arrived: the roll-up sums its hour again.
+    ON CONFLICT (tenant_id, month, epoch, seq) DO UPDATE SET
+        cost_nanousd = kept.cost_nanousd + excluded.cost_nanousd, inserted_at = now()
 )
 SELECT count(*) AS added, min(at) AS oldest_at FROM added

@@ -1,0 +1,1 @@
+DELETE FROM missing_spans WHERE month < %(before)s::date

@@ -1,0 +1,1 @@
+DELETE FROM page_readings WHERE month < %(before)s::date
