@@ -147,6 +147,7 @@ def test_schedules_are_the_scheduler_s() -> None:
         "SyncServiceTitan",
         "ExpirePages",
         "RefreshModels",
+        "FetchOpenAiBill",
     }
 
 
