@@ -108,3 +108,7 @@ deploy: build ## Deploy to AWS with your own credentials; asks before it changes
 .PHONY: restore
 restore: setup ## Bring a ledger that was put back to an old state up to Postgres: infra/runbooks/restore.md (ARGS='--local ...')
 	@$(RUN) -m infra.restore $(ARGS)
+
+.PHONY: project
+project: setup ## Give a tenant an OpenAI project of its own: infra/runbooks/projects.md (ARGS='acme-hvac --local')
+	@PYTHONPATH=layers/shared:. $(RUN) -m infra.project $(ARGS)

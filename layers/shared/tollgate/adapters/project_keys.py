@@ -41,6 +41,6 @@ class ProjectKeys:
 def _key_in(text: str, project: str) -> str | None:
     try:
         held = json.loads(text)
-        return str(held["key"]) if held["project"] == project else None
+        return str(held["key"]).strip() if held["project"] == project else None
     except (ValueError, KeyError, TypeError):
         return None

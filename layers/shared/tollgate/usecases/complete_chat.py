@@ -253,6 +253,8 @@ def _answer_or_raise(result: UpstreamResult, now: datetime) -> Answered:
         case Declined(status=status):
             kind = UpstreamFailed if status >= 500 else UpstreamRejected
             raise kind(result.message, status=status, body=result.body, headers=result.headers)
+        case NotSent(message=message, ours=True):
+            raise BreakerOpen(f"The call was not made, and nothing was spent: {message}", retry_at=now + NOT_SENT_RETRY)
         case NotSent(message=message):
             raise BreakerOpen(f"The model's provider cannot be reached: {message}", retry_at=now + NOT_SENT_RETRY)
         case Unclear(message=message):
