@@ -159,6 +159,10 @@ def replay(deployed: Deployed, *, accepts_gaps: bool) -> None:
         faults |= done["faults"]
         for tenant in done["made"]:
             print(f"{tenant} is younger than the old state: it is suspended, with the default limits.")
+        for place, amount in done["unexplained"].items():
+            print(
+                f"{place}: {amount} nano-dollars are of spans that are lost; holds that these closed lapse once more."
+            )
         if done["following"] is None:
             break
         after = done["following"]

@@ -14,16 +14,19 @@ from tests.fakes.ledger_desk import Desk
 from tests.fakes.ledger_world import MONTH, NOON, TellingClock, a_span, a_tenant, books_in_memory
 from tests.fakes.memory_shelf import MemoryShelf, StreamedTable
 from tollgate.adapters.postgres import Postgres
+from tollgate.adapters.postgres_books import PostgresBooks
 from tollgate.adapters.postgres_comparison import PostgresComparison
 from tollgate.adapters.postgres_drifts import PostgresDrifts
 from tollgate.adapters.postgres_spans import PostgresSpans
 from tollgate.domain.drift import DriftKind, KeptDrift
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.page import Page
+from tollgate.domain.past_page import Fate, PastPage, fate_of
 from tollgate.domain.place import PlacedSpan
 from tollgate.domain.posting import record_cost
 from tollgate.domain.span import Outcome
 from tollgate.usecases.compare_books import Compared, ComparePorts, CompareRules, compare_books
+from tollgate.usecases.restore_ledger import RestorePorts, restore_ledger
 
 PLACE = ("shop", MONTH)
 RULES = CompareRules(settled_after=timedelta(minutes=10), lost_after=timedelta(hours=30))
@@ -313,6 +316,62 @@ def test_a_page_of_long_ago_is_compared_only_while_it_has_a_drift(world: World) 
 
     assert (drifting.pages, drifting.unexplained) == (1, {PLACE: {"05": 5}})
     assert (quiet.pages, quiet.waiting) == (0, 0)
+
+
+@pytest.fixture
+def lossy(world: World) -> World:
+    """Of six spans two are lost for good, and their money is booked."""
+    world.spend(5, 6, day="04")
+    world.spend(7, 9, 11, 13)
+    world.arrive(but=[2, 6])
+    world.compare_twice()
+    world.compare(after=timedelta(hours=31))
+    assert world.unexplained() == {"04": 6, "05": 13}
+    return world
+
+
+def test_unexplained_money_is_no_gap_and_keeps_no_page_from_expiring(lossy: World) -> None:
+    [books] = PostgresBooks(lossy.postgres).books_of(MONTH)
+
+    assert lossy.spans.gaps(since=date(2024, 1, 1)) == ()
+    assert (books.count, books.lost, books.seq, books.spent) == (4, 2, 6, 51)
+    assert fate_of(PastPage(page=lossy.page), books) is Fate.EXPIRE
+    [page] = lossy.spans.spent_by_page()
+    assert (page.spent, page.seq, page.missing) == (51, 5, 1)
+
+
+def test_a_restored_page_has_the_unexplained_money_too_and_it_is_told(lossy: World) -> None:
+    before = lossy.page
+    del lossy.table.pages[PLACE]
+
+    done = restore_ledger(restoring(lossy))
+    again = restore_ledger(restoring(lossy))
+
+    assert (done.faults, done.unexplained, again.unexplained) == ({}, {f"shop {MONTH}": 19}, {})
+    assert (lossy.page.seq, lossy.page.use.spent, lossy.page.use.used) == (6, 51, 51)
+    assert {day: use.spent for day, use in lossy.page.days.items()} == {"04": 11, "05": 40}
+    assert before.days.keys() == lossy.page.days.keys()
+
+
+def test_a_restore_is_told_of_numbers_that_are_lost_but_not_booked_yet(world: World) -> None:
+    world.spend(5, 7)
+    world.arrive(but=[1])
+    world.compare_twice()
+    del world.table.pages[PLACE]
+
+    assert restore_ledger(restoring(world)).faults == {f"shop {MONTH}": "Postgres lacks spans 1 to 1"}
+
+
+def restoring(world: World) -> RestorePorts:
+    return RestorePorts(
+        ledger=world.desk.books.ledger,
+        accounts=world.desk.books.accounts,
+        shelf=MemoryShelf(world.table),
+        books=PostgresBooks(world.postgres),
+        defaults=a_tenant,
+        clock=TellingClock(world.now),
+        time_left=lambda: HOUR,
+    )
 
 
 @pytest.mark.parametrize("order", ["writer first", "booking first"])

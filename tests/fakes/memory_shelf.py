@@ -9,7 +9,7 @@ from tollgate.domain.money import NanoUsd
 from tollgate.domain.page import AgentUse, Page
 from tollgate.domain.past_page import PageBooks, PastPage
 from tollgate.domain.place import Place, PlacedSpan
-from tollgate.domain.replay import UNEXPLAINED, counts_once
+from tollgate.domain.replay import NOTHING_GIVEN_UP, GivenUp, counts_once
 from tollgate.domain.span import from_text
 from tollgate.domain.tenant import TenantSettings
 from tollgate.ports import Record
@@ -105,6 +105,7 @@ class MemoryBooks:
     """SpanBooks over the spans that a table's stream brought."""
 
     stored: Mapping[Place, PlacedSpan]
+    lost: GivenUp = NOTHING_GIVEN_UP
 
     def books_of(self, month: str) -> Sequence[PageBooks]:
         tenants = sorted({place.tenant_id for place in self.stored if place.month == month})
@@ -119,6 +120,9 @@ class MemoryBooks:
 
     def record_spans(self, tenant_id: str, month: str, *, since: datetime) -> Sequence[PlacedSpan]:
         return [each for each in self._of(tenant_id, month) if each.span.at >= since and counts_once(each)]
+
+    def given_up(self, tenant_id: str, month: str) -> GivenUp:
+        return self.lost
 
     def _of(self, tenant_id: str, month: str) -> list[PlacedSpan]:
         mine = [each for place, each in self.stored.items() if (place.tenant_id, place.month) == (tenant_id, month)]
@@ -139,5 +143,4 @@ def _books(tenant_id: str, month: str, spans: Sequence[PlacedSpan]) -> PageBooks
         seq=max(numbers),
         epoch=max(each.place.epoch for each in spans),
         spent=NanoUsd(sum(each.span.cost_nanousd for each in spans)),
-        is_explained=any(each.span.posting == UNEXPLAINED for each in spans),
     )

@@ -25,7 +25,7 @@ from tollgate.domain.posting import (
     settle_late,
     void_hold,
 )
-from tollgate.domain.replay import replay
+from tollgate.domain.replay import DaySpend, GivenUp, Missing, explain, replay
 from tollgate.domain.span import Outcome, Span, from_text
 from tollgate.domain.tenant import AgentLimits
 
@@ -209,6 +209,47 @@ def test_an_old_state_and_the_spans_after_it_make_the_page_again(
         ours, theirs = (each.agent("booking-agent").days.get(day, Use()) for each in (page, final))
         assert without(ours, [])[:2] == without(theirs, counted)[:2]
     assert page.agents.keys() == final.agents.keys()
+
+
+@settings(max_examples=2 * settings().max_examples)
+@given(STEPS, st.data())
+def test_what_was_spent_comes_back_though_some_spans_are_lost_for_good(
+    steps: list[tuple[str, int, int, bool]], data: st.DataObject
+) -> None:
+    history = History()
+    for step in steps:
+        history.step(*step)
+    cut = data.draw(st.integers(0, len(history.states) - 1))
+    lost = data.draw(st.sets(st.sampled_from([each.place.seq for each in history.spans] or [0])))
+    old, final = history.states[cut], history.page
+    stored = [each for each in history.spans if each.place.seq not in lost]
+    given_up = booked(final, stored, lost - {0})
+
+    replayed = replay(old, [each for each in stored if each.place.seq > old.seq], given_up=given_up)
+    page = explain(replayed.page, given_up, NOON)
+
+    assert replayed.missing == ()
+    assert page.seq == final.seq
+    assert page.use.spent == final.use.spent
+    assert [page.day(day).spent for day in DAYS] == [final.day(day).spent for day in DAYS]
+    assert not imbalances(page)
+
+
+def booked(final: Page, stored: list[PlacedSpan], lost: set[int]) -> GivenUp:
+    """What reconciliation knows of a page of which these numbers are lost."""
+    numbers: list[Missing] = []
+    for seq in sorted(lost):
+        if numbers and numbers[-1].last == seq - 1:
+            numbers[-1] = Missing(first=numbers[-1].first, last=seq)
+        else:
+            numbers.append(Missing(first=seq, last=seq))
+    sums = {day: sum(each.span.cost_nanousd for each in stored if each.span.day == day) for day in DAYS}
+    days = {
+        day: DaySpend(spent=final.day(day).spent, unexplained=NanoUsd(final.day(day).spent - sums[day]))
+        for day in DAYS
+        if final.day(day).spent != sums[day]
+    }
+    return GivenUp(numbers=numbers, days=days, spent=final.use.spent)
 
 
 @given(STEPS, st.data())

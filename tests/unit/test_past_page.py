@@ -49,8 +49,9 @@ def test_a_month_is_kept_until_thirteen_months_after_its_end_in_every_time_zone(
         (page(), books(count=0, numbers=0, seq=0, spent=NanoUsd(0)), Fate.SPANS_MISSING),
         # One span lost, another stored twice under two epochs: as many as there should be.
         (page(), books(count=3, numbers=2, epoch=1), Fate.SPANS_MISSING),
-        (page(), books(count=2, numbers=2, is_explained=True), Fate.EXPIRE),
-        (page(), books(count=2, numbers=2, is_explained=True, spent=NanoUsd(6)), Fate.SUMS_DIFFER),
+        (page(), books(count=2, numbers=2, lost=1), Fate.EXPIRE),
+        (page(), books(count=1, numbers=1, lost=1), Fate.SPANS_MISSING),
+        (page(), books(count=2, numbers=2, lost=1, spent=NanoUsd(6)), Fate.SUMS_DIFFER),
         (page(), books(spent=NanoUsd(8)), Fate.SUMS_DIFFER),
         (page(use=Use(used=NanoUsd(8), spent=NanoUsd(7))), books(), Fate.SUMS_DIFFER),
     ],

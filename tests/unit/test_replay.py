@@ -7,7 +7,7 @@ from tests.fakes.ledger_world import DAY, MONTH, NOON, a_hold, a_span, a_tomb
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.page import AgentUse, Page, Use
 from tollgate.domain.place import Place, PlacedSpan
-from tollgate.domain.replay import UNEXPLAINED, Missing, counts_once, put_in_order, replay
+from tollgate.domain.replay import DaySpend, GivenUp, Missing, counts_once, explain, put_in_order, replay
 from tollgate.domain.span import Outcome, Span
 
 PAGE = Page(tenant_id="shop", month=MONTH, version=1)
@@ -67,14 +67,54 @@ def test_a_late_settlement_of_a_lapse_that_is_replayed_too_ends_at_its_true_toke
     assert page.closed["gone"].booked == 6
 
 
-@pytest.mark.parametrize("order", [(1, 4), (2, 4), (3, 4)])
-def test_an_unexplained_span_stands_for_the_gap_that_it_is_in(order: tuple[int, int]) -> None:
-    unexplained = placed(order[0], a_span("gap", 9, posting=UNEXPLAINED))
+def given_up(*ranges: tuple[int, int], spent: int, **unexplained: tuple[int, int]) -> GivenUp:
+    """`d05=(7, 4)`: of 7 that were spent on the fifth, 4 are unexplained."""
+    return GivenUp(
+        numbers=[Missing(first=first, last=last) for first, last in ranges],
+        days={
+            name[1:]: DaySpend(spent=NanoUsd(all_of_it), unexplained=NanoUsd(part))
+            for name, (all_of_it, part) in unexplained.items()
+        },
+        spent=NanoUsd(spent),
+    )
 
-    replayed = replay(PAGE, [unexplained, spend(order[1])])
+
+def test_numbers_that_are_given_up_are_not_missing_and_their_money_is_put_on_its_days() -> None:
+    lost = given_up((2, 4), (6, 6), spent=14, d05=(11, 9), d04=(3, 3))
+    replayed = replay(PAGE, [spend(1), spend(5)], given_up=lost)
+
+    page = explain(replayed.page, lost, NOON)
 
     assert replayed.missing == ()
-    assert (replayed.page.seq, replayed.page.use.spent) == (4, 10)
+    assert (page.seq, page.use.spent, page.use.used) == (6, 14, 14)
+    assert (page.day(DAY).spent, page.day("04").spent) == (11, 3)
+    assert explain(page, lost, NOON) == page
+
+
+def test_only_a_gap_that_is_given_up_as_a_whole_is_not_missing() -> None:
+    lost = given_up((2, 3), spent=2, d05=(2, 1))
+
+    assert replay(PAGE, [spend(1), spend(5)], given_up=lost).missing == (Missing(first=2, last=4),)
+
+
+def test_what_the_old_state_has_of_lost_money_is_not_put_on_it_again() -> None:
+    # Of 9 that nobody can explain, 5 were spent before.
+    old = replace(
+        PAGE, seq=2, use=Use(used=NanoUsd(6), spent=NanoUsd(6)), days={DAY: Use(used=NanoUsd(6), spent=NanoUsd(6))}
+    )
+    lost = given_up((2, 3), spent=11, d05=(11, 9))
+
+    page = explain(replay(old, [spend(4)], given_up=lost).page, lost, NOON)
+
+    assert (page.seq, page.use.spent, page.day(DAY).spent) == (4, 11, 11)
+
+
+def test_money_whose_part_nobody_can_tell_is_not_put_on_the_page() -> None:
+    """The old state has dropped the day, and has some of its lost money."""
+    old = replace(PAGE, seq=2, use=Use(used=NanoUsd(6), spent=NanoUsd(6)))
+    lost = given_up((2, 3), spent=11, d05=(11, 9))
+
+    assert explain(replay(old, [spend(4)], given_up=lost).page, lost, NOON).use.spent == 7
 
 
 def test_numbers_that_no_span_has_are_told() -> None:

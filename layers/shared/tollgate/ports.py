@@ -20,7 +20,8 @@ from tollgate.domain.place import Delivery, Gap, PageSpend, Place, PlacedSpan
 from tollgate.domain.posting import Posting
 from tollgate.domain.price import Price
 from tollgate.domain.provider_bill import BilledDay, ProviderCost, ProviderUsage, SpanDay, Width
-from tollgate.domain.reading import Missed, Reading, Stored
+from tollgate.domain.reading import BooksState, Missed, Reading, Stored
+from tollgate.domain.replay import GivenUp
 from tollgate.domain.rollup import Stretch, TenantHour, Touched
 from tollgate.domain.summary import SpendFound, SpendQuery
 from tollgate.domain.tenant import TenantSettings
@@ -352,6 +353,9 @@ class SpanBooks(Protocol):
     def record_spans(self, tenant_id: str, month: str, *, since: datetime) -> Sequence[PlacedSpan]:
         """Those that a record may have left."""
 
+    def given_up(self, tenant_id: str, month: str) -> GivenUp:
+        """What of the page is lost for good."""
+
 
 # ---- breakers ---------------------------------------------------------------------------------------------------------------
 
@@ -417,7 +421,11 @@ class PageComparison(Protocol):
     """Postgres: what pages said, and what their spans say. Every method can be repeated, and raises SpansUnavailable."""
 
     def readings(self) -> Sequence[Reading]:
-        """Those that are kept, one of each page, the oldest first."""
+        """Those that are kept, one of each page; first those that were compared longest ago, or never."""
+
+    def note_compared(self, reading: Reading, at: datetime) -> None: ...
+
+    def state(self) -> BooksState: ...
 
     def keep(self, reading: Reading) -> None:
         """In the place of an older one of its page."""

@@ -48,6 +48,9 @@ class Settings:
     idempotency_answers: str
     idempotency_hours: int
     alert_bus: str
+    compare_books_function: str
+    spans_settled_minutes: int
+    spans_lost_minutes: int
     openai_project_secret_prefix: str
     openai_admin_base_url: str
     openai_admin_key_secret_arn: str
@@ -119,6 +122,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         idempotency_answers=one_of("IDEMPOTENCY_ANSWERS", "encrypted", "off"),
         idempotency_hours=whole("IDEMPOTENCY_HOURS", 24),
         alert_bus=text("ALERT_BUS", "default"),
+        compare_books_function=text("COMPARE_BOOKS_FUNCTION"),
+        spans_settled_minutes=whole("SPANS_SETTLED_MINUTES", 10),
+        spans_lost_minutes=whole("SPANS_LOST_MINUTES", 1800),
         openai_project_secret_prefix=text("OPENAI_PROJECT_SECRET_PREFIX", "tollgate/openai-project/"),
         openai_admin_base_url=text("OPENAI_ADMIN_BASE_URL", "https://api.openai.com/v1"),
         openai_admin_key_secret_arn=text("OPENAI_ADMIN_KEY_SECRET_ARN"),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
     from tollgate.adapters.dynamodb_models import DynamoDbModelEnds
     from tollgate.adapters.dynamodb_shelf import DynamoDbShelf
+    from tollgate.adapters.invoked_comparison import Comparing
     from tollgate.adapters.postgres import Postgres
     from tollgate.adapters.postgres_books import PostgresBooks
     from tollgate.adapters.price_book import FilePriceBook
@@ -306,11 +307,20 @@ def keys_forgotten_at(now: datetime) -> datetime:
     return now + timedelta(hours=settings().idempotency_hours)
 
 
+@cache
+def remote_comparison() -> "Comparing":
+    """Outside of the private network, by way of a function inside."""
+    from tollgate.adapters.invoked_comparison import invoked_comparison
+
+    return invoked_comparison(settings().compare_books_function)
+
+
 def health_checks() -> "Mapping[str, Ask]":
     """The span store is asked only where this function can reach it."""
     checks: dict[str, Ask] = {"ledger": _ask_ledger}
     if settings().database_url:
         checks["spans"] = _ask_spans
+        checks["books"] = _ask_books
     return checks
 
 
@@ -322,6 +332,14 @@ def _ask_ledger() -> "Mapping[str, Any]":
 def _ask_spans() -> "Mapping[str, Any]":
     spans().ping(timedelta(seconds=2))
     return {}
+
+
+def _ask_books() -> "Mapping[str, Any]":
+    """What differs is a matter for a person, not for whoever asks whether calls can be made: it is no failure."""
+    spans().ping(timedelta(seconds=1))
+    state = comparison().state()
+    compared_at = state.compared_at.isoformat(timespec="seconds") if state.compared_at else None
+    return {"openDrifts": state.open_drifts, "missingSpans": state.missing, "comparedAt": compared_at}
 
 
 @cache

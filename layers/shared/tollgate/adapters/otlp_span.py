@@ -40,6 +40,7 @@ ATTRIBUTES: Mapping[str, Callable[[PlacedSpan], Any]] = {
     "tollgate.held_nanousd": lambda placed: placed.span.held_nanousd,
     "tollgate.saved_nanousd": lambda placed: placed.span.saved_nanousd,
     "tollgate.would_have": lambda placed: placed.span.would_have,
+    "tollgate.reason": lambda placed: placed.span.reason,
     "tollgate.tenant": lambda placed: placed.place.tenant_id,
     "tollgate.outcome": lambda placed: placed.span.outcome.value,
     "tollgate.posting": lambda placed: placed.span.posting,

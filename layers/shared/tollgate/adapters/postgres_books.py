@@ -11,6 +11,7 @@ from tollgate.adapters.postgres import Postgres, query
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.past_page import PageBooks
 from tollgate.domain.place import Place, PlacedSpan
+from tollgate.domain.replay import NOTHING_GIVEN_UP, DaySpend, GivenUp, Missing
 from tollgate.domain.span import Outcome, Span
 
 # A span's field -> its column, where they differ.
@@ -48,6 +49,22 @@ class PostgresBooks:
     def record_spans(self, tenant_id: str, month: str, *, since: datetime) -> Sequence[PlacedSpan]:
         asked = {"tenant_id": tenant_id, "month": f"{month}-01", "since": since}
         return tuple(map(_placed, self._rows("record_spans", asked)))
+
+    def given_up(self, tenant_id: str, month: str) -> GivenUp:
+        asked = {"tenant_id": tenant_id, "month": f"{month}-01"}
+        numbers = [Missing(**row) for row in self._rows("given_up_numbers", asked)]
+        if not numbers:
+            return NOTHING_GIVEN_UP
+        days = self._rows("given_up_days", asked)
+        return GivenUp(
+            numbers=numbers,
+            days={
+                f"{row['day']:%d}": DaySpend(spent=NanoUsd(row["spent"]), unexplained=NanoUsd(row["unexplained"]))
+                for row in days
+                if row["unexplained"]
+            },
+            spent=NanoUsd(sum(row["spent"] for row in days)),
+        )
 
     def _rows(self, name: str, parameters: Mapping[str, Any]) -> list[DictRow]:
         return self._postgres.run(

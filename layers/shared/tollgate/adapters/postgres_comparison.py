@@ -10,7 +10,7 @@ from psycopg.rows import DictRow, TupleRow, dict_row
 
 from tollgate.adapters.postgres import Postgres, query
 from tollgate.domain.money import NanoUsd
-from tollgate.domain.reading import Missed, Reading, Stored, unexplained_of
+from tollgate.domain.reading import BooksState, Missed, Reading, Stored, unexplained_of
 
 
 class PostgresComparison:
@@ -25,6 +25,13 @@ class PostgresComparison:
             "epoch": reading.epoch, "spent": reading.spent, "days": json.dumps(reading.days), "read_at": reading.read_at,
         }  # fmt: skip
         self._postgres.run(lambda connection: connection.execute(query("keep_reading"), values))
+
+    def note_compared(self, reading: Reading, at: datetime) -> None:
+        self._postgres.run(lambda connection: connection.execute(query("note_compared"), _page(reading) | {"at": at}))
+
+    def state(self) -> BooksState:
+        [row] = self._postgres.run(lambda connection: _rows(connection, "books_state", {}))
+        return BooksState(**row)
 
     def stored(self, reading: Reading) -> Stored:
         return self._postgres.run(lambda connection: _stored(connection, reading))

@@ -55,6 +55,7 @@ COLUMNS: Mapping[str, Callable[[PlacedSpan], Any]] = {
     "error_type": lambda placed: placed.span.error_code,
     "opened_at": lambda placed: placed.span.opened_at,
     "would_have": lambda placed: placed.span.would_have,
+    "reason": lambda placed: placed.span.reason,
 }
 
 

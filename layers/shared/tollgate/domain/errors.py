@@ -16,6 +16,7 @@ TollgateError
 ├── VersionStale            `If-Match` names an older version of the settings
 ├── BudgetRefused           the page refuses the hold: reason, window, what would help
 ├── RecordDiffers           the same record id with other content
+├── CorrectionImpossible    the ledger has no step for it; says what there is instead
 ├── HoldNotYours            a `call` hold is the gate's: it cannot be recorded or voided from outside
 ├── IdempotencyConflict     the same Idempotency-Key with another request
 ├── IdempotencyInProgress   the first call with this key still runs
@@ -124,6 +125,10 @@ class BudgetRefused(TollgateError):
 
 
 class RecordDiffers(TollgateError):
+    pass
+
+
+class CorrectionImpossible(TollgateError):
     pass
 
 

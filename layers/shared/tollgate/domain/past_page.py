@@ -36,8 +36,8 @@ class PastPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageBooks:
-    """What Postgres has of a page: its spans, how many different numbers they have, the last of these, the last epoch, their sum,
-    and whether one of them stands for others that are lost."""
+    """What Postgres has of a page: its spans, how many different numbers they have, the last of these, the last epoch, their sum with
+    what is booked as unexplained, and for how many numbers that stands: they are lost."""
 
     tenant_id: str
     month: str
@@ -46,13 +46,12 @@ class PageBooks:
     seq: int = 0
     epoch: int = 0
     spent: NanoUsd = ZERO
-    is_explained: bool = False
+    lost: int = 0
 
     @property
     def is_whole(self) -> bool:
-        """Each number from 1 on once, whatever the epoch; or an `unexplained` span in the place of those that are lost."""
-        once_each = self.count == self.numbers
-        return once_each and (self.count == self.seq or self.is_explained)
+        """Each number from 1 on once, whatever the epoch, or given up, with its money booked as unexplained."""
+        return self.count == self.numbers and self.count + self.lost == self.seq
 
 
 def last_expiring_month(now: datetime) -> str:

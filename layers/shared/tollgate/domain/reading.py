@@ -87,6 +87,15 @@ class Stored:
         return reading.seq - self.numbers - self.booked
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BooksState:
+    """How the books stand. `missing`: numbers without a span; `compared_at`: when a page was last compared."""
+
+    open_drifts: int
+    missing: int
+    compared_at: datetime | None
+
+
 def drifts_of(reading: Reading, stored: Stored, missed: Sequence[Missed]) -> list[Drift]:
     """A page that lacks spans is one drift, with the days in it; one that has them all and differs, one for the month and each day."""
     if missed:

@@ -7,10 +7,13 @@ A span does not say all that its posting knew. Where the old state has no hold f
 - tokens of a call that settled in full, because nobody knows its bill, are not known either, and count as none;
 - an hour's memory in `closed` is kept for what was lapsed, expired or cancelled, not for settlements whose hold had lost an answer.
 Calls in a minute are not replayed: those minutes are over.
+
+Where spans are lost for good, their money is booked in Postgres by day, as unexplained, and is put on the page so. What those spans
+closed is not known: a hold of the old state that one of them closed lapses once more.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tollgate.domain.money import ZERO, NanoUsd
@@ -19,7 +22,7 @@ from tollgate.domain.place import PlacedSpan
 from tollgate.domain.posting import CLOSED_SECONDS, Deed, Posting, apply
 from tollgate.domain.span import Outcome, Span
 
-# Stands for a whole gap: the money that the page has and its other spans do not explain (LEDGER.md, "Spans").
+# Money that the page has and its spans do not explain (LEDGER.md, "Spans").
 UNEXPLAINED = "unexplained"
 CLOSES = frozenset({Deed.SETTLE, Deed.VOID, Deed.EXPIRE, Deed.LAPSE, Deed.CANCEL})
 BURIES = frozenset({Deed.VOID, Deed.EXPIRE, Deed.LAPSE, Deed.CANCEL})
@@ -27,11 +30,34 @@ BURIES = frozenset({Deed.VOID, Deed.EXPIRE, Deed.LAPSE, Deed.CANCEL})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """Numbers of a page that no span has, and that no `unexplained` span stands for, both ends included; where `last` is less than
-    `first`, a number was given out twice."""
+    """Numbers of a page that no span has, both ends included; where `last` is less than `first`, a number was given out twice."""
 
     first: int
     last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaySpend:
+    """What Postgres has of a day: all of it, and how much of that is unexplained."""
+
+    spent: NanoUsd
+    unexplained: NanoUsd = ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """What of a page is lost for good: the numbers, in order and never two ranges in a row, and the days with unexplained money in them.
+    `spent`: what Postgres has of the whole page."""
+
+    numbers: Sequence[Missing] = ()
+    days: Mapping[str, DaySpend] = field(default_factory=dict)
+    spent: NanoUsd = ZERO
+
+    def covers(self, first: int, last: int) -> bool:
+        return first <= last and any(lost.first <= first and last <= lost.last for lost in self.numbers)
+
+
+NOTHING_GIVEN_UP = GivenUp()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,22 +69,45 @@ class Replayed:
     last: PlacedSpan | None = None
 
 
-def replay(page: Page, spans: Iterable[PlacedSpan], *, last: PlacedSpan | None = None) -> Replayed:
-    """The page after the postings of these spans, which are in order and come after its `seq`. A missing number is passed over, and
-    told: its money is not in the page."""
+def replay(
+    page: Page,
+    spans: Iterable[PlacedSpan],
+    *,
+    last: PlacedSpan | None = None,
+    given_up: GivenUp = NOTHING_GIVEN_UP,
+) -> Replayed:
+    """The page after the postings of these spans, which are in order and come after its `seq`. A missing number is passed over, and told
+    where it is not given up: its money is not in the page."""
     missing: list[Missing] = []
     for placed in spans:
         seq = placed.place.seq
-        if seq != page.seq + 1 and not _is_explained(placed, last):
+        if seq != page.seq + 1 and not given_up.covers(page.seq + 1, seq - 1):
             missing.append(Missing(first=page.seq + 1, last=seq - 1))
         page, last = replace(apply(page, posting_of(page, placed.span)), seq=max(seq, page.seq)), placed
     return Replayed(page=page, missing=tuple(missing), last=last)
 
 
-def _is_explained(placed: PlacedSpan, last: PlacedSpan | None) -> bool:
-    """A span that stands for a gap has one of its numbers."""
-    before = last is not None and last.span.posting == UNEXPLAINED
-    return placed.place.seq > (last.place.seq if last else 0) and (before or placed.span.posting == UNEXPLAINED)
+def explain(page: Page, given_up: GivenUp, at: datetime) -> Page:
+    """A page that all its spans were replayed on, with the unexplained money that it lacks: a part of it where some of the lost postings
+    are in the old state already. Where the two can't be told apart the page stays as it is, and does not agree with Postgres."""
+    lost = [numbers.last for numbers in given_up.numbers]
+    explained = replace(page, seq=max(page.seq, *lost, 0))
+    lacks = given_up.spent - page.use.spent
+    by_day = {day: NanoUsd(each.spent - page.day(day).spent) for day, each in given_up.days.items()}
+    whole = {day: each.unexplained for day, each in given_up.days.items()}
+    # By day first: exact wherever the old state still has the days.
+    amounts = by_day if sum(by_day.values()) == lacks else whole
+    if (not lacks and amounts is whole) or sum(amounts.values()) != lacks:
+        return explained
+    for day, amount in amounts.items():
+        if amount:
+            explained = replace(apply(explained, _unexplained(day, amount, at)), seq=explained.seq)
+    return explained
+
+
+def _unexplained(day: str, amount: NanoUsd, at: datetime) -> Posting:
+    span = Span(posting=UNEXPLAINED, hold="", at=at, day=day, outcome=Outcome.UNEXPLAINED, cost_nanousd=amount)
+    return Posting(deed=Deed.RECORD, key="", day=day, at=at, used=amount, spent=amount, span=span)
 
 
 def posting_of(page: Page, span: Span) -> Posting:
@@ -146,6 +195,9 @@ def counts_once(placed: PlacedSpan) -> str | None:
     span = placed.span
     if span.posting == Deed.RECORD:
         return span.hold
+    if span.posting == Deed.LATE and span.outcome is Outcome.CORRECTED:
+        # Its hold is the one that it corrects.
+        return span.request_id
     if span.posting == Deed.SETTLE and span.latency_ms is None and span.cost_nanousd >= ZERO:
         return f"{placed.place.month}.{span.day}.{span.hold}"
     return None

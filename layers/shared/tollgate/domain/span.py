@@ -82,7 +82,7 @@ class Span:
     `cost_nanousd`: by how much `spent` moved (negative where a posting takes money back); `held_nanousd`: what the closed hold held;
     `saved_nanousd`: what the requested model would have cost more for the same tokens; `at`: when it was posted (UTC);
     `opened_at`: when the hold was opened, where somebody other than its holder closed it; `would_have`: what enforcing would have done to
-    a call that was only observed, such as `refuse:daily_budget` or `downgrade:soft_cap`.
+    a call that was only observed, such as `refuse:daily_budget` or `downgrade:soft_cap`; `reason`: why a correction was posted.
     """
 
     posting: str
@@ -114,6 +114,7 @@ class Span:
     error_code: str | None = None
     opened_at: datetime | None = None
     would_have: str | None = None
+    reason: str | None = None
 
 
 # One or two letters each, so that a span with every field fits its kilobyte on a page that is billed by size.
@@ -147,6 +148,7 @@ KEYS = {
     "error_code": "e",
     "opened_at": "ta",
     "would_have": "w",
+    "reason": "n",
 }
 NAMES = {key: name for name, key in KEYS.items()}
 

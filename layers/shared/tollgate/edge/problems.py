@@ -35,6 +35,7 @@ PROBLEMS: dict[type[errors.TollgateError], Problem] = {
     errors.BreakerNotFound: Problem(404, "breaker_not_found"),
     errors.RecordDiffers: Problem(409, "record_conflict"),
     errors.HoldNotYours: Problem(409, "record_conflict"),
+    errors.CorrectionImpossible: Problem(409, "correction_impossible"),
     errors.IdempotencyInProgress: Problem(409, "idempotency_in_progress", retry=True),
     errors.IdempotencyNotKept: Problem(409, "idempotency_not_kept"),
     errors.IdempotencyConflict: Problem(422, "idempotency_conflict"),

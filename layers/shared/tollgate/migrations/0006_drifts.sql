@@ -33,6 +33,7 @@ CREATE TABLE page_readings (
     spent_nanousd  bigint      NOT NULL,
     spent_by_day   jsonb       NOT NULL,
     read_at        timestamptz NOT NULL,
+    compared_at    timestamptz,
     PRIMARY KEY (tenant_id, month)
 );
 
@@ -49,6 +50,38 @@ CREATE TABLE missing_spans (
 );
 
 COMMENT ON COLUMN missing_spans.booked_at IS 'From then on its money stands in the spans as unexplained.';
+
+-- Where a span turns up after its money was booked as unexplained, that of its day is less by its amount. The row stays at zero too, as
+-- newly arrived, so that the roll-up sums its hour again. A right of the tables' owner, lent to whoever adds spans.
+CREATE FUNCTION take_from_unexplained() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO spans AS kept (
+        tenant_id, month, epoch, seq, posting, hold, at, day, outcome, cost_nanousd, held_nanousd, saved_nanousd,
+        input_tokens, cache_read_input_tokens, cache_creation_input_tokens, output_tokens, reasoning_output_tokens
+    )
+    SELECT tenant_id, month, 0, -extract(day FROM day)::bigint, 'unexplained', '', at, day, 'unexplained', -cost_nanousd,
+           0, 0, 0, 0, 0, 0, 0
+    FROM spans
+    WHERE tenant_id = OLD.tenant_id AND month = OLD.month AND seq = OLD.seq
+    ORDER BY inserted_at DESC, epoch DESC
+    LIMIT 1
+    ON CONFLICT (tenant_id, month, epoch, seq) DO UPDATE SET
+        cost_nanousd = kept.cost_nanousd + excluded.cost_nanousd, inserted_at = now();
+    RETURN NULL;
+END
+$$;
+
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION take_from_unexplained() SET search_path = %I, pg_temp', current_schema());
+END
+$$;
+
+CREATE TRIGGER take_from_unexplained AFTER DELETE ON missing_spans
+FOR EACH ROW WHEN (OLD.booked_at IS NOT NULL) EXECUTE FUNCTION take_from_unexplained();
+
+ALTER TABLE spans ADD COLUMN reason text;
+COMMENT ON COLUMN spans.reason IS 'Why a correction was posted, in the words of whoever did.';
 
 -- What reconciliation books in the place of lost spans has no number of the page's: -dd is its day.
 ALTER TABLE spans DROP CONSTRAINT spans_seq_check;

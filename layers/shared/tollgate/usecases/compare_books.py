@@ -44,13 +44,15 @@ class ComparePorts:
 
 @dataclass(slots=True)
 class Compared:
-    """What one run did. `missing`: numbers that have no span and no money in their place; `unexplained`: tenant and month -> what was
+    """What one run did. `missing`: numbers that have no span and no money in their place; `drifting`: drifts
+    of the pages that were compared; `unexplained`: tenant and month -> what was
     booked now, by day; `waiting`: pages that were read for the first time, or too lately; `left`: those that no time was left for."""
 
     pages: int = 0
     waiting: int = 0
     left: int = 0
     missing: int = 0
+    drifting: int = 0
     unexplained: dict[PagePlace, Mapping[str, NanoUsd]] = field(default_factory=dict)
     news: DriftNews = field(default_factory=DriftNews)
 
@@ -71,7 +73,7 @@ def compare_books(ports: ComparePorts, rules: CompareRules) -> Compared:
 
 
 def _places(kept: Mapping[PagePlace, Reading], ports: ComparePorts) -> Iterator[PagePlace]:
-    """Those that were never read first, then those that were read longest ago: a run that is cut short is unfair to none."""
+    """Those that were never read first, then those that were compared longest ago: a run that is cut short is unfair to none."""
     first = previous_month(f"{ports.clock() - WESTERNMOST:%Y-%m}")
     open_ones = [each.drift.subject for each in ports.drifts.open(OF_THE_SPANS)]
     drifting = {(subject.tenant_id, subject.month) for subject in open_ones}
@@ -93,6 +95,8 @@ def _compare(
     if reading is not None and stored is not None and (page is None or page.epoch == reading.epoch):
         drifts = ahead(reading, stored, page) or _drifts(reading, stored, ports, rules, done)
         _note(place, drifts, ports, now, done)
+        ports.comparison.note_compared(reading, now)
+        done.drifting += len(drifts)
         done.pages += 1
     else:
         done.waiting += 1

@@ -13,7 +13,7 @@ from tollgate.domain.errors import LedgerUnavailable
 from tollgate.domain.page import Page
 from tollgate.domain.past_page import MONTHS_KEPT, PageBooks, first_kept_month
 from tollgate.domain.place import PlacedSpan
-from tollgate.domain.replay import Missing, counts_once, put_in_order, replay
+from tollgate.domain.replay import Missing, counts_once, explain, put_in_order, replay
 from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.window import next_month
 from tollgate.ports import Accounts, Ledger, Record, Shelf, SpanBooks
@@ -40,7 +40,8 @@ class RestorePorts:
 @dataclass(slots=True)
 class Restored:
     """What one run did. `faults`: tenant and month -> why its tenant still has its old epoch, and calls must not go on;
-    `made`: tenants that only Postgres knew, suspended until somebody gives them limits; `following`: the tenant after which the next
+    `made`: tenants that only Postgres knew, suspended until somebody gives them limits; `unexplained`: tenant and month -> nano-dollars on
+    the page that no span explains: what these closed is not known; `following`: the tenant after which the next
     run goes on, None when all is done."""
 
     pages: int = 0
@@ -48,6 +49,7 @@ class Restored:
     records: int = 0
     tenants: int = 0
     made: list[str] = field(default_factory=list)
+    unexplained: dict[str, int] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     following: str | None = None
 
@@ -131,13 +133,16 @@ def _restore_page(
     settings: TenantSettings, month: str, ports: RestorePorts, done: Restored
 ) -> tuple[Page, list[Missing]]:
     """In portions, so that a run that dies has got somewhere."""
+    given_up = ports.books.given_up(settings.tenant_id, month)
     page = _page(settings, month, ports)
     start, missing, last = page.seq, list[Missing](), None
     refused = 0
     while True:
         spans = _following(page, start, last, ports)
-        replayed = replay(page, spans, last=last)
-        wanted = put_in_order(replayed.page, ports.clock())
+        replayed = replay(page, spans, last=last, given_up=given_up)
+        is_last = len(spans) < SPANS_AT_ONCE
+        whole = explain(replayed.page, given_up, ports.clock()) if is_last else replayed.page
+        wanted = put_in_order(whole, ports.clock())
         if wanted != page and not ports.shelf.put_back(wanted, over=page):
             # An answer that was lost, or a gate that is not off. The page says how far it is.
             refused += 1
@@ -149,7 +154,9 @@ def _restore_page(
         page, last = wanted, replayed.last
         missing += replayed.missing
         done.spans += len(spans)
-        if len(spans) < SPANS_AT_ONCE:
+        if is_last:
+            if whole.use.spent != replayed.page.use.spent:
+                done.unexplained[f"{settings.tenant_id} {month}"] = whole.use.spent - replayed.page.use.spent
             return page, missing
 
 
@@ -194,7 +201,7 @@ def _record(record_id: str, placed: PlacedSpan) -> Record:
         # Not known any more, and so nobody is refused by it.
         content_hash="",
         cost_nanousd=span.cost_nanousd,
-        hold="" if record_id.startswith("r:") else record_id,
+        hold="" if record_id.startswith(("r:", "c:")) else record_id,
         expires_at=int((span.at + KEPT_FOR).timestamp()),
     )
 

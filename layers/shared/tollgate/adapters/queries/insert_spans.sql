@@ -1,11 +1,11 @@
--- Also takes away what was known of a span as missing. Where its money was booked as unexplained, that day's is less by this span's.
+-- Also takes the number of each from those that are missing; a trigger there takes its amount from money that was booked in its place.
 WITH added AS (
     INSERT INTO spans (
         tenant_id, month, epoch, seq, posting, hold, at, day, outcome, cost_nanousd, held_nanousd, saved_nanousd,
         request_model, response_model, downgrade_reason, service_tier,
         input_tokens, cache_read_input_tokens, cache_creation_input_tokens, output_tokens, reasoning_output_tokens,
         latency_ms, upstream_ms, agent_name, run_id, job_id, booking_id, call_id, request_id, response_id, error_type,
-        opened_at, would_have
+        opened_at, would_have, reason
     )
     SELECT *
     FROM unnest(
@@ -17,27 +17,13 @@ WITH added AS (
         %(output_tokens)s::bigint[], %(reasoning_output_tokens)s::bigint[],
         %(latency_ms)s::bigint[], %(upstream_ms)s::bigint[], %(agent_name)s::text[], %(run_id)s::text[], %(job_id)s::text[],
         %(booking_id)s::text[], %(call_id)s::text[], %(request_id)s::text[], %(response_id)s::text[], %(error_type)s::text[],
-        %(opened_at)s::timestamptz[], %(would_have)s::text[]
+        %(opened_at)s::timestamptz[], %(would_have)s::text[], %(reason)s::text[]
     )
     ON CONFLICT DO NOTHING
-    RETURNING tenant_id, month, seq, at, day, cost_nanousd
+    RETURNING tenant_id, month, seq, at
 ), found AS (
     DELETE FROM missing_spans
     USING added
     WHERE missing_spans.tenant_id = added.tenant_id AND missing_spans.month = added.month AND missing_spans.seq = added.seq
-    RETURNING added.*, missing_spans.booked_at
-), explained AS (
-    INSERT INTO spans AS kept (
-        tenant_id, month, epoch, seq, posting, hold, at, day, outcome, cost_nanousd, held_nanousd, saved_nanousd,
-        input_tokens, cache_read_input_tokens, cache_creation_input_tokens, output_tokens, reasoning_output_tokens
-    )
-    SELECT tenant_id, month, 0, -extract(day FROM day)::bigint, 'unexplained', '', min(at), day, 'unexplained',
-           -sum(cost_nanousd)::bigint, 0, 0, 0, 0, 0, 0, 0
-    FROM found
-    WHERE booked_at IS NOT NULL
-    GROUP BY tenant_id, month, day
-    -- Kept at zero too, as newly arrived: the roll-up sums its hour again.
-    ON CONFLICT (tenant_id, month, epoch, seq) DO UPDATE SET
-        cost_nanousd = kept.cost_nanousd + excluded.cost_nanousd, inserted_at = now()
 )
 SELECT count(*) AS added, min(at) AS oldest_at FROM added

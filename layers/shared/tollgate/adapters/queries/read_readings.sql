@@ -1,1 +1,1 @@
-SELECT * FROM page_readings ORDER BY read_at, tenant_id, month
+SELECT * FROM page_readings ORDER BY compared_at NULLS FIRST, read_at, tenant_id, month
