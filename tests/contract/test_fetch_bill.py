@@ -27,7 +27,7 @@ from tollgate.domain.unsettled_call import Finding
 from tollgate.domain.usage import NO_USAGE, Usage
 from tollgate.domain.window import ZoneFrom
 from tollgate.usecases.compare_bill import OwnBillBooks
-from tollgate.usecases.fetch_bill import BillPorts, BillRun, fetch_bill
+from tollgate.usecases.fetch_bill import BillPorts, BillRun, fetch_bill, resolve_recent
 from tollgate.usecases.store_bill import store_bill
 
 DAY = date(2026, 11, 20)
@@ -120,6 +120,12 @@ class World:
         self.call(tenant_id, held, at + 3 * MINUTE, held_nanousd=NanoUsd(held), **lapse | fields)
 
     def run(self, now: datetime = SETTLED, *, days: Sequence[date] | None = None) -> BillRun:
+        return fetch_bill(self.ports(now), days=days)
+
+    def recent(self, now: datetime) -> BillRun:
+        return resolve_recent(self.ports(now))
+
+    def ports(self, now: datetime) -> BillPorts:
         books = OwnBillBooks(
             store=PostgresBill(self.postgres),
             drifts=PostgresDrifts(self.postgres),
@@ -132,7 +138,7 @@ class World:
             self.corrected.append((tenant_id, finding))
             return True
 
-        ports = BillPorts(
+        return BillPorts(
             bill=self.provider,
             books=InvokedBillBooks(lambda message: json.dumps(store_bill(json.loads(message), books)).encode()),
             tenants=lambda: list(self.projects),
@@ -142,7 +148,6 @@ class World:
             time_left=lambda: self.time_left,
             correct=correct,
         )
-        return fetch_bill(ports, days=days)
 
     def settle(self) -> BillRun:
         """A run before the day, which sees whose projects are whose, and one when it has settled."""
@@ -364,7 +369,7 @@ def test_a_corrected_call_is_not_looked_for_again(world: World) -> None:
         ACME,
         -9 * CENTS,
         SETTLED,
-        posting="correct",
+        posting="late",
         outcome=Outcome.CORRECTED,
         hold="Afixed000000",
         uncached=0,
@@ -372,6 +377,53 @@ def test_a_corrected_call_is_not_looked_for_again(world: World) -> None:
     )
 
     assert world.settle().findings == []
+    assert world.drifts() == {}
+
+
+def test_what_was_found_is_kept_as_a_row(world: World) -> None:
+    world.lost(ACME, 9 * CENTS)
+    world.settle()
+
+    rows = world.postgres.run(
+        lambda connection: connection.execute(
+            "SELECT tenant_id, hold, model, booked_nanousd, cost_nanousd FROM provider_findings"
+        ).fetchall()
+    )
+
+    assert rows == [(ACME, "2026-11-20.A00000000001".replace("11-20", "11.20"), "gpt-4o", 9 * CENTS, 0)]
+
+
+def test_within_the_hour_a_request_that_was_counted_is_told_and_silence_is_not(world: World) -> None:
+    world.lost(ACME, 9 * CENTS)
+    world.lost(BOLT, 9 * CENTS)
+    world.provider.bills("proj_acme", CENTS, Usage(uncached=1_000, output=100), NOON + MINUTE)
+    PostgresBill(world.postgres).note_projects(OWN, NOON)
+
+    run = world.recent(NOON + timedelta(minutes=40))
+
+    assert [(tenant, finding.cost) for tenant, finding in run.findings] == [(ACME, 3_500_000)]
+    assert run.corrected == 1
+    assert world.recent(NOON + timedelta(hours=2)).findings == []
+
+
+def test_a_call_that_was_corrected_within_the_hour_is_not_looked_for_again(world: World) -> None:
+    world.lost(ACME, 9 * CENTS, hold="Afixed000000")
+    world.call(ACME, -5 * CENTS, NOON + 9 * MINUTE, posting="late", outcome=Outcome.CORRECTED, hold="Afixed000000")
+    PostgresBill(world.postgres).note_projects(OWN, NOON)
+
+    assert PostgresBill(world.postgres).recent(NOON, NOON + 40 * MINUTE) == {}
+
+
+def test_money_that_a_person_added_to_the_day_closes_its_drift(world: World) -> None:
+    world.provider.bills("proj_acme", 5 * CENTS, NO_USAGE)
+    world.settle()
+    assert world.drifts() == {(DriftKind.OPENAI_COST, ACME): -5 * CENTS}
+
+    world.call(
+        ACME, 5 * CENTS, SETTLED, posting="record", outcome=Outcome.CORRECTED, hold="c:1", day="20", uncached=0, output=0
+    )
+    world.run(days=[DAY])
+
     assert world.drifts() == {}
 
 

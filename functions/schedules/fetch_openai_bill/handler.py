@@ -1,5 +1,6 @@
 """Every few hours: what does OpenAI say that it billed, and do the spans say the same?
 
+With {"recent": true}, every quarter of an hour: only what became of calls that lapsed lately, while the ledger can still put them right.
 By hand, with {"from": "2026-11-20", "to": "2026-11-23"}: those days (UTC, both included), whether or not their figures have settled.
 """
 
@@ -12,10 +13,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from tollgate import wiring
 from tollgate.domain.errors import RequestInvalid
 from tollgate.domain.provider_bill_text import finding_record
+from tollgate.domain.unsettled_call import Finding
 from tollgate.edge.schedules import scheduled
 from tollgate.observability import metrics
 from tollgate.settings import Settings
-from tollgate.usecases.fetch_bill import BillPorts, BillRun, TimeLeft, fetch_bill
+from tollgate.usecases.correct_lost_call import correct_lost_call
+from tollgate.usecases.fetch_bill import BillPorts, BillRun, TimeLeft, fetch_bill, resolve_recent
 
 DAYS_MAX = 62
 
@@ -38,10 +41,15 @@ def fetch(asked: Mapping[str, Any], time_left: TimeLeft) -> dict[str, Any]:
         alerts=wiring.event_alerts(),
         clock=wiring.clock,
         time_left=time_left,
+        correct=correct,
     )
-    run = fetch_bill(ports, days=asked_days(asked))
+    run = resolve_recent(ports) if asked.get("recent") else fetch_bill(ports, days=asked_days(asked))
     count(run)
     return {"configured": True} | summary(run)
+
+
+def correct(tenant_id: str, finding: Finding) -> bool:
+    return correct_lost_call(tenant_id, finding, ledger=wiring.ledger(), accounts=wiring.accounts(), clock=wiring.clock)
 
 
 def missing_settings(settings: Settings) -> list[str]:

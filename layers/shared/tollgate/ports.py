@@ -25,7 +25,7 @@ from tollgate.domain.replay import GivenUp
 from tollgate.domain.rollup import Stretch, TenantHour, Touched
 from tollgate.domain.summary import SpendFound, SpendQuery
 from tollgate.domain.tenant import TenantSettings
-from tollgate.domain.unsettled_call import Finding, KnownCall
+from tollgate.domain.unsettled_call import Finding, KnownCall, Question
 
 # ---- the ledger -------------------------------------------------------------------------------------------------------------
 
@@ -502,6 +502,12 @@ class BillStore(Protocol):
     def has_gaps(self, tenant_id: str, start: datetime, end: datetime) -> bool:
         """Whether spans of this tenant's are missing that may be of this time."""
 
+    def recent(self, since: datetime, at: datetime) -> Mapping[str, str]:
+        """Tenants, with their own projects, that have calls which lapsed since then, and of which nothing was posted after that."""
+
+    def keep_findings(self, tenant_id: str, findings: Sequence[Finding], at: datetime) -> None:
+        """In the place of what was found of the same calls before."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
@@ -527,5 +533,8 @@ class BillBooks(Protocol):
     def compare(self, day: date, tenants: Sequence[str], at: datetime, *, is_ordered: bool) -> Compared:
         """`is_ordered`: also those who have their project only since that day."""
 
-    def resolve(self, day: date, tenant_id: str, project: str, at: datetime) -> Sequence[Finding]:
-        """What can be told of its unsettled calls by the minutes that were fetched at `at`."""
+    def recent(self, since: datetime, at: datetime) -> Mapping[str, str]:
+        """Tenants, with their own projects, that have calls which lapsed since then."""
+
+    def resolve(self, question: Question, at: datetime) -> Sequence[Finding]:
+        """What can be told of a tenant's unsettled calls by the minutes that were fetched at `at`."""

@@ -12,8 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tollgate.domain.drift_text import kept_of_record
 from tollgate.domain.errors import BillStoreFailed
 from tollgate.domain.provider_bill import ProviderCost, ProviderUsage
-from tollgate.domain.provider_bill_text import cost_record, finding_of_record, usage_record
-from tollgate.domain.unsettled_call import Finding
+from tollgate.domain.provider_bill_text import cost_record, finding_of_record, question_record, usage_record
+from tollgate.domain.unsettled_call import Finding, Question
 from tollgate.ports import Compared
 
 # Within the time that `fetch_bill` keeps back. A second try would find the first still at work, and the next run repeats all.
@@ -48,8 +48,12 @@ class InvokedBillBooks:
             unsettled=told["unsettled"],
         )
 
-    def resolve(self, day: date, tenant_id: str, project: str, at: datetime) -> Sequence[Finding]:
-        told = self._send("resolve", at, day=day.isoformat(), tenant=tenant_id, project=project)
+    def recent(self, since: datetime, at: datetime) -> Mapping[str, str]:
+        projects: dict[str, str] = self._send("recent", at, since=since.isoformat())["projects"]
+        return projects
+
+    def resolve(self, question: Question, at: datetime) -> Sequence[Finding]:
+        told = self._send("resolve", at, question=question_record(question))
         return [finding_of_record(each) for each in told["findings"]]
 
     def _send(self, operation: str, at: datetime, **facts: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tollgate.adapters.postgres import Postgres, query
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.provider_bill import BilledDay, ProviderCost, ProviderUsage, SpanDay, Width, day_start
 from tollgate.domain.rollup import pages_around
-from tollgate.domain.unsettled_call import Knowledge, KnownCall
+from tollgate.domain.unsettled_call import Finding, Knowledge, KnownCall
 from tollgate.domain.usage import Usage
 from tollgate.ports import OwnProject
 
@@ -74,7 +74,7 @@ class PostgresBill:
         }
 
     def span_days(self, tenants: Sequence[str], day: date) -> Mapping[str, SpanDay]:
-        asked = _stretch(day_start(day), day_start(day) + timedelta(days=1)) | {"tenants": list(tenants)}
+        asked = _stretch(day_start(day), day_start(day) + timedelta(days=1)) | {"tenants": list(tenants), "day": day}
         rows = {row.pop("tenant_id"): row for row in self._rows("bill_span_days", asked)}
         return {tenant_id: _span_day(tenant_id, day, rows.get(tenant_id, NOTHING)) for tenant_id in tenants}
 
@@ -117,6 +117,24 @@ class PostgresBill:
     def has_gaps(self, tenant_id: str, start: datetime, end: datetime) -> bool:
         rows = self._rows("bill_has_gaps", _stretch(start, end) | {"tenant_id": tenant_id})
         return bool(rows[0]["has_gaps"])
+
+    def recent(self, since: datetime, at: datetime) -> Mapping[str, str]:
+        rows = self._rows("bill_recent", _stretch(since, at) | {"since": since})
+        return {row["tenant_id"]: row["project_id"] for row in rows}
+
+    def keep_findings(self, tenant_id: str, findings: Sequence[Finding], at: datetime) -> None:
+        columns: dict[str, Any] = {
+            "hold": [each.call.hold for each in findings],
+            "model": [each.call.model for each in findings],
+            "began_at": [each.call.began for each in findings],
+            "ended_at": [each.call.ended for each in findings],
+            "booked_nanousd": [each.call.booked for each in findings],
+            "cost_nanousd": [each.cost for each in findings],
+            "input_tokens": [each.usage.input for each in findings],
+            "output_tokens": [each.usage.completion for each in findings],
+            "reason": [each.reason for each in findings],
+        }
+        self._run("bill_keep_findings", columns | {"tenant_id": tenant_id, "at": at})
 
     def _run(self, name: str, parameters: Mapping[str, Any]) -> None:
         self._postgres.run(lambda connection: connection.execute(query(name), parameters))

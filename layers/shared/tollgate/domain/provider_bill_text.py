@@ -6,7 +6,7 @@ from typing import Any
 
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.provider_bill import ProviderCost, ProviderUsage, Width
-from tollgate.domain.unsettled_call import Finding, Knowledge, KnownCall
+from tollgate.domain.unsettled_call import Finding, Knowledge, KnownCall, Question
 from tollgate.domain.usage import Usage
 
 CLASSES = ("uncached", "cached", "written", "output")
@@ -76,6 +76,27 @@ def finding_of_record(record: Mapping[str, Any]) -> Finding:
     )
     cost, usage = NanoUsd(record["costNanousd"]), usage_of_tokens(record["tokens"])
     return Finding(call=call, cost=cost, usage=usage, reason=record["reason"])
+
+
+def question_record(question: Question) -> dict[str, Any]:
+    return {
+        "tenant": question.tenant_id,
+        "project": question.project,
+        "start": question.start.isoformat(),
+        "end": question.end.isoformat(),
+        "settled": question.is_settled,
+    }
+
+
+def question_of_record(record: Mapping[str, Any]) -> Question:
+    """Raises ValueError, KeyError, TypeError."""
+    return Question(
+        tenant_id=record["tenant"],
+        project=record["project"],
+        start=datetime.fromisoformat(record["start"]),
+        end=datetime.fromisoformat(record["end"]),
+        is_settled=bool(record["settled"]),
+    )
 
 
 def tokens_of(usage: Usage) -> list[int]:

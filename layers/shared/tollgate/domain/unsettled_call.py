@@ -44,6 +44,18 @@ class KnownCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What became of a tenant's calls within a time? `is_settled`: the figures do not grow any more, so that what is not in them was
+    never billed."""
+
+    tenant_id: str
+    project: str
+    start: datetime
+    end: datetime
+    is_settled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """`cost`: what the call was billed, by the provider's own figures; `usage`: nothing where it never was."""
 

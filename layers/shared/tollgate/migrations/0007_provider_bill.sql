@@ -46,3 +46,22 @@ CREATE TABLE provider_days (
     day        date        PRIMARY KEY,
     fetched_at timestamptz NOT NULL
 );
+
+-- Calls that nobody saw the end of, and what the provider's own figures prove that they cost. What the ledger still has a step for is
+-- corrected there, with a posting; the rest stands here.
+CREATE TABLE provider_findings (
+    tenant_id      text        NOT NULL,
+    hold           text        NOT NULL,
+    model          text        NOT NULL,
+    began_at       timestamptz NOT NULL,
+    ended_at       timestamptz NOT NULL,
+    booked_nanousd bigint      NOT NULL,
+    cost_nanousd   bigint      NOT NULL,
+    input_tokens   bigint      NOT NULL,
+    output_tokens  bigint      NOT NULL,
+    reason         text        NOT NULL,
+    found_at       timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, hold)
+);
+
+COMMENT ON COLUMN provider_findings.hold IS 'The public id, yyyy-mm.dd.key.';

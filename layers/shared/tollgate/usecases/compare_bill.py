@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from tollgate.domain.drift import OF_THE_BILL, Drift, Subject
 from tollgate.domain.money import NanoUsd
@@ -13,15 +13,13 @@ from tollgate.domain.provider_bill import (
     ProviderUsage,
     SpanDay,
     compare,
-    day_start,
 )
-from tollgate.domain.unsettled_call import SLACK, CostOf, Finding, Knowledge, KnownCall, findings
+from tollgate.domain.unsettled_call import SLACK, CostOf, Finding, Knowledge, Question, findings
+from tollgate.domain.usage import NO_USAGE
 from tollgate.ports import BillStore, Compared, DriftBook, OwnProject
 from tollgate.usecases.note_drifts import note_drifts
 
 NOTHING_BILLED = BilledDay(cost=NanoUsd(0), requests=0, tokens=0)
-# A call that began in a day is followed so far into the next one, and from so far before.
-MARGIN = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +57,27 @@ class OwnBillBooks:
         compared = {None if ours.tenant_id == EVERYONE else ours.tenant_id for ours, _ in pairs}
         return self._noted(seen, compared, day, at, _unsettled(spans, own))
 
-    def resolve(self, day: date, tenant_id: str, project: str, at: datetime) -> Sequence[Finding]:
-        start, end = day_start(day) - MARGIN, day_start(day) + timedelta(days=1) + MARGIN
+    def recent(self, since: datetime, at: datetime) -> Mapping[str, str]:
+        return self.store.recent(since, at)
+
+    def resolve(self, question: Question, at: datetime) -> Sequence[Finding]:
+        tenant_id, start, end = question.tenant_id, question.start, question.end
         if self.store.has_gaps(tenant_id, start, end):
             # A lost span may be of the very call that a request is left for.
             return []
         around = self.store.calls(tenant_id, start - SLACK, end + SLACK)
         calls = [replace(call, model=self.named(call.model)) for call in around]
-        minutes = self.store.minutes(project, start, end, at=at)
+        minutes = self.store.minutes(question.project, start, end, at=at)
         found: list[Finding] = []
         for model in dict.fromkeys(call.model for call in calls if call.knowledge is Knowledge.OPEN):
             of_model = [bucket for bucket in minutes if self.named(bucket.model) == model]
             same = [call for call in calls if call.model == model]
             found += findings(same, of_model, start=start, end=end, cost_of=self.cost_of)
-        return [finding for finding in found if _closed_on(finding.call, day)]
+        # What is not in figures that still grow proves nothing; what is in them does.
+        sure = [finding for finding in found if question.is_settled or finding.usage != NO_USAGE]
+        if sure:
+            self.store.keep_findings(tenant_id, sure, at)
+        return sure
 
     def _of_everyone(
         self, spans: Mapping[str, SpanDay], billed: Mapping[str, BilledDay], owned: Sequence[OwnProject], day: date
@@ -120,8 +125,3 @@ def sum_billed(billed: Sequence[BilledDay]) -> BilledDay:
 
 def _unsettled(spans: Mapping[str, SpanDay], own: Mapping[str, str]) -> Mapping[str, str]:
     return {tenant: project for tenant, project in own.items() if spans[tenant].unsettled_calls}
-
-
-def _closed_on(call: KnownCall, day: date) -> bool:
-    """The day's own: those of its margins are told with theirs."""
-    return day_start(day) <= call.ended < day_start(day) + timedelta(days=1)

@@ -12,9 +12,8 @@ from tollgate.domain.drift_text import kept_record
 from tollgate.domain.errors import BillSourceFailed
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.provider_bill import Width, day_start, days_to_fetch, is_settled
-from tollgate.domain.unsettled_call import Finding
+from tollgate.domain.unsettled_call import Finding, Question
 from tollgate.ports import Accounts, Alerts, Bill, BillBooks, Clock
-from tollgate.usecases.compare_bill import MARGIN
 
 # Kept back from every request to the provider: enough to have its figures stored and compared.
 STORE_TIME = timedelta(seconds=30)
@@ -22,6 +21,12 @@ STORE_TIME = timedelta(seconds=30)
 DAY_TIME = STORE_TIME + timedelta(seconds=30)
 # Lambda takes 6 MB in a synchronous call, and a row is some 150 bytes.
 ROWS_AT_ONCE = 5_000
+# A call that began in a day is followed so far into the next one, and from so far before.
+MARGIN = timedelta(minutes=30)
+# For how long a page remembers a hold that somebody else closed, with some minutes to spare; and how much of the time before is looked
+# at, for the calls around it.
+REMEMBERED = timedelta(minutes=55)
+LOOKS_AROUND = timedelta(hours=2)
 
 TimeLeft = Callable[[], timedelta]
 Correct = Callable[[str, Finding], bool]
@@ -57,7 +62,7 @@ class BillPorts:
     alerts: Alerts
     clock: Clock
     time_left: TimeLeft
-    correct: Correct | None = None
+    correct: Correct
 
 
 def fetch_bill(ports: BillPorts, *, days: Sequence[date] | None = None) -> BillRun:
@@ -75,6 +80,29 @@ def fetch_bill(ports: BillPorts, *, days: Sequence[date] | None = None) -> BillR
             run.error, run.left = str(failure), wanted[number:]
             break
     return run
+
+
+def resolve_recent(ports: BillPorts) -> BillRun:
+    """Calls that lapsed within the hour, for which the ledger still has a step to correct them: those that the provider has counted by
+    now. Raises BillStoreFailed, SpansUnavailable, LedgerUnavailable."""
+    run, now = BillRun(), ports.clock()
+    # A minute that has not ended is not counted.
+    end = now.replace(second=0, microsecond=0)
+    for tenant_id, project in ports.books.recent(now - REMEMBERED, now).items():
+        if ports.time_left() < DAY_TIME:
+            break
+        question = Question(tenant_id=tenant_id, project=project, start=end - LOOKS_AROUND, end=end, is_settled=False)
+        try:
+            _resolve(ports, run, question)
+        except BillSourceFailed as failure:
+            run.error = str(failure)
+            break
+    return run
+
+
+def question_of(day: date, tenant_id: str, project: str, *, is_settled: bool) -> Question:
+    start, end = day_start(day) - MARGIN, day_start(day) + timedelta(days=1) + MARGIN
+    return Question(tenant_id=tenant_id, project=project, start=start, end=end, is_settled=is_settled)
 
 
 def own_projects(ports: BillPorts) -> Mapping[str, str | None]:
@@ -106,17 +134,19 @@ def _fetch_day(
         for kept in several:
             ports.alerts.tell(event, kept_record(kept))
     for tenant_id, project in compared.unsettled.items():
-        _resolve(ports, run, day, tenant_id, project)
+        _resolve(ports, run, question_of(day, tenant_id, project, is_settled=is_settled(day, at)))
 
 
-def _resolve(ports: BillPorts, run: BillRun, day: date, tenant_id: str, project: str) -> None:
-    at, start, end = ports.clock(), day_start(day) - MARGIN, day_start(day) + timedelta(days=1) + MARGIN
-    minutes = ports.bill.usage(start, end, Width.MINUTE, projects=[project], time_left=_time(ports))
+def _resolve(ports: BillPorts, run: BillRun, question: Question) -> None:
+    at = ports.clock()
+    minutes = ports.bill.usage(
+        question.start, question.end, Width.MINUTE, projects=[question.project], time_left=_time(ports)
+    )
     for begin in range(0, len(minutes), ROWS_AT_ONCE):
         ports.books.add((), minutes[begin : begin + ROWS_AT_ONCE], at)
-    for finding in ports.books.resolve(day, tenant_id, project, at):
-        run.findings.append((tenant_id, finding))
-        if ports.correct is not None and ports.correct(tenant_id, finding):
+    for finding in ports.books.resolve(question, at):
+        run.findings.append((question.tenant_id, finding))
+        if ports.correct(question.tenant_id, finding):
             run.corrected += 1
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tollgate.domain.drift_text import kept_record
 from tollgate.domain.errors import RequestInvalid
-from tollgate.domain.provider_bill_text import cost_of_record, finding_record, usage_of_record
+from tollgate.domain.provider_bill_text import cost_of_record, finding_record, question_of_record, usage_of_record
 from tollgate.ports import BillBooks
 
 
@@ -27,9 +27,10 @@ def store_bill(message: Mapping[str, Any], books: BillBooks) -> dict[str, Any]:
                 return {}
             case "compare":
                 return _compared(message, at, books)
+            case "recent":
+                return {"projects": dict(books.recent(datetime.fromisoformat(message["since"]), at))}
             case "resolve":
-                day = date.fromisoformat(message["day"])
-                found = books.resolve(day, message["tenant"], message["project"], at)
+                found = books.resolve(question_of_record(message["question"]), at)
                 return {"findings": [finding_record(each) for each in found]}
             case op:
                 raise RequestInvalid(f"There is no operation {op!r}.")

@@ -14,8 +14,16 @@ since AS MATERIALIZED (
         tenant_id, month, hold, sum(cost_nanousd)::bigint AS cost_nanousd,
         sum(input_tokens + output_tokens)::bigint AS tokens
     FROM asked JOIN spans USING (tenant_id)
-    WHERE at >= %(start)s AND month BETWEEN %(first_month)s AND %(last_month)s AND posting IN ('late', 'cancel', 'correct')
+    WHERE at >= %(start)s AND month BETWEEN %(first_month)s AND %(last_month)s AND posting IN ('late', 'cancel')
     GROUP BY tenant_id, month, hold
+),
+-- What a person added to the day's books, because it was spent and in none.
+added AS MATERIALIZED (
+    SELECT tenant_id, sum(cost_nanousd)::bigint AS cost_nanousd
+    FROM asked JOIN spans USING (tenant_id)
+    WHERE at >= %(start)s AND day = %(day)s AND month BETWEEN %(first_month)s AND %(last_month)s
+        AND posting = 'record' AND outcome = 'corrected'
+    GROUP BY tenant_id
 ),
 calls AS (
     SELECT
@@ -30,11 +38,11 @@ calls AS (
 )
 SELECT
     tenant_id,
-    coalesce(sum(cost_nanousd) FILTER (WHERE is_within), 0)::bigint AS cost,
+    coalesce(sum(calls.cost_nanousd) FILTER (WHERE is_within), 0)::bigint + coalesce(max(added.cost_nanousd), 0) AS cost,
     count(*) FILTER (WHERE is_within) AS calls,
     coalesce(sum(tokens) FILTER (WHERE is_within), 0)::bigint AS tokens,
-    coalesce(sum(cost_nanousd) FILTER (WHERE is_straddling), 0)::bigint AS straddling_cost,
+    coalesce(sum(calls.cost_nanousd) FILTER (WHERE is_straddling), 0)::bigint AS straddling_cost,
     coalesce(sum(tokens) FILTER (WHERE is_straddling), 0)::bigint AS straddling_tokens,
-    coalesce(sum(cost_nanousd) FILTER (WHERE is_within AND is_unsettled), 0)::bigint AS unsettled,
+    coalesce(sum(calls.cost_nanousd) FILTER (WHERE is_within AND is_unsettled), 0)::bigint AS unsettled,
     count(*) FILTER (WHERE is_within AND is_unsettled) AS unsettled_calls
-FROM calls GROUP BY tenant_id
+FROM calls FULL JOIN added USING (tenant_id) GROUP BY tenant_id
