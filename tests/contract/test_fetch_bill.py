@@ -390,7 +390,7 @@ def test_what_was_found_is_kept_as_a_row(world: World) -> None:
         ).fetchall()
     )
 
-    assert rows == [(ACME, "2026-11-20.A00000000001".replace("11-20", "11.20"), "gpt-4o", 9 * CENTS, 0)]
+    assert rows == [(ACME, "2026-11.20.A00000000001", "gpt-4o", 9 * CENTS, 0)]
 
 
 def test_within_the_hour_a_request_that_was_counted_is_told_and_silence_is_not(world: World) -> None:
@@ -420,7 +420,15 @@ def test_money_that_a_person_added_to_the_day_closes_its_drift(world: World) -> 
     assert world.drifts() == {(DriftKind.OPENAI_COST, ACME): -5 * CENTS}
 
     world.call(
-        ACME, 5 * CENTS, SETTLED, posting="record", outcome=Outcome.CORRECTED, hold="c:1", day="20", uncached=0, output=0
+        ACME,
+        5 * CENTS,
+        SETTLED,
+        posting="record",
+        outcome=Outcome.CORRECTED,
+        hold="c:1",
+        day="20",
+        uncached=0,
+        output=0,
     )
     world.run(days=[DAY])
 

@@ -27,6 +27,8 @@ ROUTES = {
     ("DELETE", "/api/keys/{keyId}"): "RevokeKey",
     ("GET", "/api/breakers"): "ListBreakers",
     ("DELETE", "/api/breakers/{breakerId}"): "ResetBreaker",
+    ("GET", "/api/drifts"): "ListDrifts",
+    ("POST", "/api/cost/corrections"): "CorrectCost",
 }
 EVERY_FUNCTION = pytest.mark.parametrize("name", sorted(functions()))
 
@@ -147,6 +149,7 @@ def test_schedules_are_the_scheduler_s() -> None:
         "SyncServiceTitan",
         "ExpirePages",
         "RefreshModels",
+        "ReconcileBooks",
         "FetchOpenAiBill",
     }
 

@@ -14,7 +14,11 @@ def test_health_needs_no_key_and_looks_deep_when_asked(stack: Stack) -> None:
     assert anyone.get("/api/health").json()["status"] == "ok"
     deep = anyone.get("/api/health", deep="true")
     assert deep.status_code == 200, deep.text
-    assert {name: check["status"] for name, check in deep.json()["checks"].items()} == {"ledger": "ok", "spans": "ok"}
+    assert {name: check["status"] for name, check in deep.json()["checks"].items()} == {
+        "ledger": "ok",
+        "spans": "ok",
+        "books": "ok",
+    }
 
 
 def test_a_budget_is_made_read_and_changed_by_its_version(admin: Tollgate, tenant: Tenant) -> None:
