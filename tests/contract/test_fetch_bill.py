@@ -18,6 +18,7 @@ from tollgate.adapters.price_book import FilePriceBook
 from tollgate.domain.drift import DriftKind
 from tollgate.domain.errors import BillSourceFailed, BillStoreFailed, RequestInvalid
 from tollgate.domain.money import NanoUsd
+from tollgate.domain.page import Hold, HoldKind, Page
 from tollgate.domain.place import Place, PlacedSpan
 from tollgate.domain.price import cost_of
 from tollgate.domain.provider_bill import ProviderCost, ProviderUsage, Width, day_start
@@ -107,6 +108,12 @@ class World:
     shared: str = SHARED
     time_left: timedelta = timedelta(minutes=10)
     seq: int = 0
+    pages: dict[str, Page] = field(default_factory=dict)
+
+    def read_page(self, tenant_id: str, month: str) -> Page | None:
+        """The Ledger's."""
+        page = self.pages.get(tenant_id)
+        return page if page is not None and page.month == month else None
 
     def call(self, tenant_id: str, cost: int, at: datetime = NOON, **fields: Any) -> None:
         self.seq += 1
@@ -143,6 +150,7 @@ class World:
             books=InvokedBillBooks(lambda message: json.dumps(store_bill(json.loads(message), books)).encode()),
             tenants=lambda: list(self.projects),
             accounts=Accounts(self.projects),  # type: ignore[arg-type]
+            ledger=self,  # type: ignore[arg-type]
             alerts=self.alerts,
             clock=lambda: now,
             time_left=lambda: self.time_left,
@@ -404,6 +412,32 @@ def test_within_the_hour_a_request_that_was_counted_is_told_and_silence_is_not(w
     assert [(tenant, finding.cost) for tenant, finding in run.findings] == [(ACME, 3_500_000)]
     assert run.corrected == 1
     assert world.recent(NOON + timedelta(hours=2)).findings == []
+
+
+def test_a_call_that_still_runs_may_have_made_the_request(world: World) -> None:
+    world.lost(ACME, 9 * CENTS)
+    world.provider.bills("proj_acme", CENTS, Usage(uncached=1_000, output=100), NOON + MINUTE)
+    PostgresBill(world.postgres).note_projects(OWN, NOON)
+    running = Hold(
+        key="Arunning0000", amount=CENTS, tokens=1, day="20", expires_at=0, kind=HoldKind.CALL, model="gpt-4o", agent=None,
+        counted=False, opened_at=int((NOON + MINUTE).timestamp()),
+    )  # fmt: skip
+    page = Page(tenant_id=ACME, month="2026-11", version=1, seq=1)
+    world.pages[ACME] = replace(page, holds={running.key: running})
+    assert world.recent(NOON + timedelta(minutes=40)).findings == []
+
+    world.pages[ACME] = page
+    assert len(world.recent(NOON + timedelta(minutes=40)).findings) == 1
+
+
+def test_while_a_span_is_on_its_way_nothing_is_told(world: World) -> None:
+    world.lost(ACME, 9 * CENTS)
+    world.provider.bills("proj_acme", CENTS, Usage(uncached=1_000, output=100), NOON + MINUTE)
+    PostgresBill(world.postgres).note_projects(OWN, NOON)
+
+    world.pages[ACME] = Page(tenant_id=ACME, month="2026-11", version=1, seq=2)
+
+    assert world.recent(NOON + timedelta(minutes=40)).findings == []
 
 
 def test_a_call_that_was_corrected_within_the_hour_is_not_looked_for_again(world: World) -> None:

@@ -30,13 +30,15 @@ KNOWN = KnownCall(
 )
 
 
-def bucket(minutes: int, usage: Usage = USED, *, requests: int = 1, tier: str = "default") -> ProviderUsage:
+def bucket(
+    minutes: int, usage: Usage = USED, *, requests: int = 1, tier: str = "default", model: str = "gpt-4o"
+) -> ProviderUsage:
     return ProviderUsage(
         start=NOON + timedelta(minutes=minutes),
         width=Width.MINUTE,
         endpoint="completions",
         project="proj_a",
-        model="gpt-4o-2024-08-06",
+        model=model,
         tier=tier,
         requests=requests,
         usage=usage,
@@ -82,6 +84,22 @@ def test_a_failed_call_nearby_may_have_made_the_request() -> None:
 
 def test_a_request_dearer_than_the_call_s_worst_case_is_not_its_own() -> None:
     assert found([LOST], bucket(0, Usage(uncached=1_001))) == []
+
+
+def test_a_request_of_a_cheaper_model_than_the_hold_s_may_be_the_call_s() -> None:
+    [finding] = found([LOST, KNOWN], bucket(1), bucket(2, Usage(uncached=9), model="gpt-4o-mini"))
+
+    assert (finding.call, finding.cost) == (LOST, 9)
+
+
+def test_requests_of_two_models_are_not_one_call_s() -> None:
+    assert found([LOST], bucket(1), bucket(1, model="gpt-4o-mini")) == []
+
+
+def test_a_request_of_a_tier_that_cannot_be_told_is_left_alone() -> None:
+    twice = bucket(1, Usage(uncached=100, output=20)), bucket(1, Usage(uncached=9), tier="priority")
+
+    assert found([LOST, KNOWN], *twice) == []
 
 
 def test_fewer_tokens_than_are_known_prove_nothing() -> None:

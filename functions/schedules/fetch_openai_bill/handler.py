@@ -38,6 +38,7 @@ def fetch(asked: Mapping[str, Any], time_left: TimeLeft) -> dict[str, Any]:
         books=wiring.remote_bill_books(),
         tenants=wiring.shelf().tenants,
         accounts=wiring.accounts(),
+        ledger=wiring.ledger(),
         alerts=wiring.event_alerts(),
         clock=wiring.clock,
         time_left=time_left,

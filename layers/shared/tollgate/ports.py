@@ -499,8 +499,8 @@ class BillStore(Protocol):
     def minutes(self, project: str, start: datetime, end: datetime, *, at: datetime) -> Sequence[ProviderUsage]:
         """As fetched at `at`."""
 
-    def has_gaps(self, tenant_id: str, start: datetime, end: datetime) -> bool:
-        """Whether spans of this tenant's are missing that may be of this time."""
+    def has_gaps(self, tenant_id: str, start: datetime, end: datetime, postings: Mapping[str, int]) -> bool:
+        """Whether spans of this tenant's are missing that may be of this time, or some of the page's first so many (by month)."""
 
     def recent(self, since: datetime, at: datetime) -> Mapping[str, str]:
         """Tenants, with their own projects, that have calls which lapsed since then, and of which nothing was posted after that."""

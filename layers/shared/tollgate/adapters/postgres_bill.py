@@ -114,8 +114,9 @@ class PostgresBill:
             for row in self._rows("bill_minutes", asked)
         )
 
-    def has_gaps(self, tenant_id: str, start: datetime, end: datetime) -> bool:
-        rows = self._rows("bill_has_gaps", _stretch(start, end) | {"tenant_id": tenant_id})
+    def has_gaps(self, tenant_id: str, start: datetime, end: datetime, postings: Mapping[str, int]) -> bool:
+        pages = {"month": [f"{month}-01" for month in postings], "seq": list(postings.values())}
+        rows = self._rows("bill_has_gaps", _stretch(start, end) | pages | {"tenant_id": tenant_id})
         return bool(rows[0]["has_gaps"])
 
     def recent(self, since: datetime, at: datetime) -> Mapping[str, str]:

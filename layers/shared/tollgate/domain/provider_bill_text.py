@@ -85,6 +85,8 @@ def question_record(question: Question) -> dict[str, Any]:
         "start": question.start.isoformat(),
         "end": question.end.isoformat(),
         "settled": question.is_settled,
+        "postings": dict(question.postings),
+        "inFlight": [[model, began.isoformat()] for model, began in question.in_flight],
     }
 
 
@@ -96,6 +98,8 @@ def question_of_record(record: Mapping[str, Any]) -> Question:
         start=datetime.fromisoformat(record["start"]),
         end=datetime.fromisoformat(record["end"]),
         is_settled=bool(record["settled"]),
+        postings=record["postings"],
+        in_flight=tuple((model, datetime.fromisoformat(began)) for model, began in record["inFlight"]),
     )
 
 

@@ -1,13 +1,13 @@
 """What a call that nobody saw the end of was billed, told from the provider's usage by the minute: told, or left alone, never guessed.
 
-All that is known of a tenant's calls of one model is laid on a line of minutes. Calls that touch each other, with some minutes to
+All that is known of a tenant's calls is laid on a line of minutes. Calls that touch each other, with some minutes to
 spare on either side because nobody says by which clock and which end of a call the provider counts, make a stretch. What the
 provider counted within a stretch, less what its calls are known to have used, was used by those whose use is not known: where that
 is nothing, none of them was billed; where it is one request and only one call can have made it, that is the call.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -46,13 +46,19 @@ class KnownCall:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What became of a tenant's calls within a time? `is_settled`: the figures do not grow any more, so that what is not in them was
-    never billed."""
+    never billed.
+
+    `postings`: month -> the number of the last posting on its page: only where all of them have their spans does one know what calls
+    there were. `in_flight`: model and beginning of calls that have none yet.
+    """
 
     tenant_id: str
     project: str
     start: datetime
     end: datetime
     is_settled: bool
+    postings: Mapping[str, int] = field(default_factory=dict)
+    in_flight: tuple[tuple[str, datetime], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +83,16 @@ class Stretch:
         return bucket.start <= self.last and bucket.start + timedelta(minutes=1) > self.first
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What the provider counted of one model beyond the known calls."""
+
+    model: str
+    requests: int
+    usage: Usage
+    tiers: frozenset[str]
+
+
 CostOf = Callable[[str, Usage, str, datetime], NanoUsd]
 
 
@@ -88,8 +104,8 @@ def findings(
     end: datetime,
     cost_of: CostOf,
 ) -> Sequence[Finding]:
-    """Of one tenant and one model. `calls`: all that touch the time from `start` to `end`; `minutes`: all usage within it, by the
-    model's tiers; `cost_of(model, usage, tier, at)`."""
+    """Of one tenant. `calls`: all that touch the time from `start` to `end`; `minutes`: all usage within it, by model and tier, with
+    models named as in the calls; `cost_of(model, usage, tier, at)`."""
     stretches = list(stretches_of(calls))
     used = [bucket for bucket in minutes if bucket.requests or bucket.usage != NO_USAGE]
     if any(not any(stretch.has(bucket) for stretch in stretches) for bucket in used):
@@ -122,22 +138,40 @@ def _of_stretch(stretch: Stretch, buckets: Sequence[ProviderUsage], cost_of: Cos
     known = [call for call in stretch.calls if call.knowledge is Knowledge.USED]
     open_calls = [call for call in stretch.calls if call.knowledge is Knowledge.OPEN]
     others = len(stretch.calls) - len(known)
-    rest = _less([bucket.usage for bucket in buckets], [call.usage for call in known])
-    requests = sum(bucket.requests for bucket in buckets) - len(known)
-    if rest is None or requests < 0:
+    models = {bucket.model for bucket in buckets} | {call.model for call in known}
+    rests = [_rest_of(model, buckets, known) for model in sorted(models)]
+    if any(rest is None for rest in rests):
         return
-    if requests == 0 and rest == NO_USAGE:
+    left = [rest for rest in rests if rest is not None and (rest.requests or rest.usage != NO_USAGE)]
+    if not left:
         for call in open_calls:
             yield Finding(call=call, cost=ZERO, usage=NO_USAGE, reason="the provider counted no request for it")
-    elif requests == 1 and rest != NO_USAGE and len(open_calls) == others == 1:
-        call = open_calls[0]
-        tiers = {bucket.tier for bucket in buckets}
-        cost = max(cost_of(call.model, rest, tier, call.began) for tier in tiers)
-        # More than its worst case, or by a tier that cannot be told, is not this call's.
-        if len(tiers) == 1 and cost <= call.booked:
-            yield Finding(
-                call=call, cost=cost, usage=rest, reason="the provider counted one request that no other call made"
-            )
+    elif len(left) == 1 and left[0].requests == 1 and len(open_calls) == others == 1:
+        yield from _of_one(open_calls[0], left[0], cost_of)
+
+
+def _of_one(call: KnownCall, rest: Rest, cost_of: CostOf) -> Iterator[Finding]:
+    """By the model that was billed: now and then a call is served by a cheaper one than its hold says."""
+    if rest.usage == NO_USAGE or len(rest.tiers) != 1:
+        return
+    [tier] = rest.tiers
+    cost = cost_of(rest.model, rest.usage, tier, call.began)
+    # More than its worst case is not this call's.
+    if cost <= call.booked:
+        yield Finding(
+            call=call, cost=cost, usage=rest.usage, reason="the provider counted one request that no other call made"
+        )
+
+
+def _rest_of(model: str, buckets: Sequence[ProviderUsage], known: Sequence[KnownCall]) -> Rest | None:
+    """None where less was counted than is known."""
+    counted = [bucket for bucket in buckets if bucket.model == model]
+    calls = [call for call in known if call.model == model]
+    usage = _less([bucket.usage for bucket in counted], [call.usage for call in calls])
+    requests = sum(bucket.requests for bucket in counted) - len(calls)
+    if usage is None or requests < 0:
+        return None
+    return Rest(model=model, requests=requests, usage=usage, tiers=frozenset(bucket.tier for bucket in counted))
 
 
 def _less(counted: Sequence[Usage], known: Sequence[Usage]) -> Usage | None:

@@ -1,6 +1,6 @@
 """Compares the provider's figures with the spans, where Postgres is: the inner half of `fetch_bill`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -14,7 +14,7 @@ from tollgate.domain.provider_bill import (
     SpanDay,
     compare,
 )
-from tollgate.domain.unsettled_call import SLACK, CostOf, Finding, Knowledge, Question, findings
+from tollgate.domain.unsettled_call import SLACK, CostOf, Finding, Knowledge, KnownCall, Question, findings
 from tollgate.domain.usage import NO_USAGE
 from tollgate.ports import BillStore, Compared, DriftBook, OwnProject
 from tollgate.usecases.note_drifts import note_drifts
@@ -62,17 +62,16 @@ class OwnBillBooks:
 
     def resolve(self, question: Question, at: datetime) -> Sequence[Finding]:
         tenant_id, start, end = question.tenant_id, question.start, question.end
-        if self.store.has_gaps(tenant_id, start, end):
-            # A lost span may be of the very call that a request is left for.
+        if self.store.has_gaps(tenant_id, start, end, question.postings):
+            # A lost span, or one that is on its way, may be of the very call that a request is left for.
             return []
-        around = self.store.calls(tenant_id, start - SLACK, end + SLACK)
+        around = [*self.store.calls(tenant_id, start - SLACK, end + SLACK), *_running(question)]
         calls = [replace(call, model=self.named(call.model)) for call in around]
-        minutes = self.store.minutes(question.project, start, end, at=at)
-        found: list[Finding] = []
-        for model in dict.fromkeys(call.model for call in calls if call.knowledge is Knowledge.OPEN):
-            of_model = [bucket for bucket in minutes if self.named(bucket.model) == model]
-            same = [call for call in calls if call.model == model]
-            found += findings(same, of_model, start=start, end=end, cost_of=self.cost_of)
+        if not any(call.knowledge is Knowledge.OPEN for call in calls):
+            return []
+        told = self.store.minutes(question.project, start, end, at=at)
+        minutes = [replace(bucket, model=self.named(bucket.model)) for bucket in told]
+        found = findings(calls, minutes, start=start, end=end, cost_of=self.cost_of)
         # What is not in figures that still grow proves nothing; what is in them does.
         sure = [finding for finding in found if question.is_settled or finding.usage != NO_USAGE]
         if sure:
@@ -99,6 +98,14 @@ class OwnBillBooks:
 
         news = note_drifts(seen, self.drifts, kinds=OF_THE_BILL, was_compared=was_compared, at=at)
         return Compared(opened=news.opened, closed=news.closed, unsettled=unsettled)
+
+
+def _running(question: Question) -> Iterator[KnownCall]:
+    """They may have been counted already."""
+    for number, (model, began) in enumerate(question.in_flight):
+        yield KnownCall(
+            hold=f"in flight {number}", model=model, began=began, ended=question.end, knowledge=Knowledge.DOUBTFUL
+        )
 
 
 def sum_spans(spans: Sequence[SpanDay], day: date) -> SpanDay:

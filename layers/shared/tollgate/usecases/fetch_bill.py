@@ -5,15 +5,17 @@ It runs outside the private network. A day that was not finished is fetched agai
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from tollgate.domain.drift import KeptDrift
 from tollgate.domain.drift_text import kept_record
 from tollgate.domain.errors import BillSourceFailed
 from tollgate.domain.money import NanoUsd
+from tollgate.domain.page import HoldKind
 from tollgate.domain.provider_bill import Width, day_start, days_to_fetch, is_settled
 from tollgate.domain.unsettled_call import Finding, Question
-from tollgate.ports import Accounts, Alerts, Bill, BillBooks, Clock
+from tollgate.domain.window import window_at
+from tollgate.ports import Accounts, Alerts, Bill, BillBooks, Clock, Ledger
 
 # Kept back from every request to the provider: enough to have its figures stored and compared.
 STORE_TIME = timedelta(seconds=30)
@@ -59,6 +61,7 @@ class BillPorts:
     books: BillBooks
     tenants: Callable[[], Sequence[str]]
     accounts: Accounts
+    ledger: Ledger
     alerts: Alerts
     clock: Clock
     time_left: TimeLeft
@@ -91,18 +94,33 @@ def resolve_recent(ports: BillPorts) -> BillRun:
     for tenant_id, project in ports.books.recent(now - REMEMBERED, now).items():
         if ports.time_left() < DAY_TIME:
             break
-        question = Question(tenant_id=tenant_id, project=project, start=end - LOOKS_AROUND, end=end, is_settled=False)
         try:
-            _resolve(ports, run, question)
+            _resolve(ports, run, _asked(ports, tenant_id, project, end - LOOKS_AROUND, end, is_settled=False))
         except BillSourceFailed as failure:
             run.error = str(failure)
             break
     return run
 
 
-def question_of(day: date, tenant_id: str, project: str, *, is_settled: bool) -> Question:
-    start, end = day_start(day) - MARGIN, day_start(day) + timedelta(days=1) + MARGIN
-    return Question(tenant_id=tenant_id, project=project, start=start, end=end, is_settled=is_settled)
+def _asked(
+    ports: BillPorts, tenant_id: str, project: str, start: datetime, end: datetime, *, is_settled: bool
+) -> Question:
+    """With what the ledger knows of the time before now, read before the provider is asked: what begins later is in no minute before
+    that."""
+    now = ports.clock()
+    settings = ports.accounts.read(tenant_id)
+    months = {window_at(at, settings.zones).month for at in (start, min(end, now))} if settings is not None else set()
+    pages = [page for month in sorted(months) if (page := ports.ledger.read_page(tenant_id, month)) is not None]
+    calls = [hold for page in pages for hold in page.holds.values() if hold.kind is HoldKind.CALL]
+    return Question(
+        tenant_id=tenant_id,
+        project=project,
+        start=start,
+        end=min(end, now.replace(second=0, microsecond=0)),
+        is_settled=is_settled,
+        postings={page.month: page.seq for page in pages},
+        in_flight=tuple((hold.model or "", datetime.fromtimestamp(hold.opened_at, UTC)) for hold in calls),
+    )
 
 
 def own_projects(ports: BillPorts) -> Mapping[str, str | None]:
@@ -134,7 +152,9 @@ def _fetch_day(
         for kept in several:
             ports.alerts.tell(event, kept_record(kept))
     for tenant_id, project in compared.unsettled.items():
-        _resolve(ports, run, question_of(day, tenant_id, project, is_settled=is_settled(day, at)))
+        end = start + timedelta(days=1) + MARGIN
+        question = _asked(ports, tenant_id, project, start - MARGIN, end, is_settled=is_settled(day, at))
+        _resolve(ports, run, question)
 
 
 def _resolve(ports: BillPorts, run: BillRun, question: Question) -> None:
