@@ -59,7 +59,8 @@ class SpanDay:
 
     Only calls that were made with a key of ours: what agents record of their own calls is on no bill of it. `tokens`: of those whose
     usage is known; `straddling_*`: what part of it calls make up that began before the day or the end of which another clock may see
-    in the next one; `unsettled`: money of calls of which nobody knows whether they were billed (`unknown`, `lapsed`).
+    in the next one; `unsettled`: money of calls of which nobody knows whether they were billed (`unknown`, `lapsed`);
+    `unsettled_calls`: those of which nobody knows what they used.
     """
 
     tenant_id: str

@@ -32,6 +32,8 @@ calls AS (
         closed.cost_nanousd + coalesce(since.cost_nanousd, 0) AS cost_nanousd,
         closed.tokens + coalesce(since.tokens, 0) AS tokens,
         closed.outcome IN ('unknown', 'lapsed') AND since.hold IS NULL AS is_unsettled,
+        -- A person who corrects a call knows its cost, and not always its tokens.
+        closed.outcome IN ('unknown', 'lapsed') AND coalesce(since.tokens, 0) = 0 AS has_unknown_use,
         (began < %(start)s + interval '1 minute')
         OR (began < %(end)s + interval '1 minute' AND at >= %(end)s - interval '1 minute') AS is_straddling
     FROM closed LEFT JOIN since USING (tenant_id, month, hold)
@@ -44,5 +46,5 @@ SELECT
     coalesce(sum(calls.cost_nanousd) FILTER (WHERE is_straddling), 0)::bigint AS straddling_cost,
     coalesce(sum(tokens) FILTER (WHERE is_straddling), 0)::bigint AS straddling_tokens,
     coalesce(sum(calls.cost_nanousd) FILTER (WHERE is_within AND is_unsettled), 0)::bigint AS unsettled,
-    count(*) FILTER (WHERE is_within AND is_unsettled) AS unsettled_calls
+    count(*) FILTER (WHERE is_within AND has_unknown_use) AS unsettled_calls
 FROM calls FULL JOIN added USING (tenant_id) GROUP BY tenant_id
