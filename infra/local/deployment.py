@@ -78,6 +78,8 @@ def parameters_of(configuration: Configuration) -> dict[str, str]:
         "DefaultModel": given("DEFAULT_MODEL", "gpt-4o"),
         "CheaperModel": given("CHEAPER_MODEL", "gpt-4o-mini"),
         "PriceOverrides": given("PRICE_OVERRIDES"),
+        # The gateway serves streams beside ministack (environments.py), which hands over whole answers only.
+        "ResponseStreaming": "false",
         "ChatTimeoutSeconds": given("CHAT_TIMEOUT_SECONDS", "40"),
         "BreakerFailures": given("BREAKER_FAILURES", "10"),
         "BreakerRateLimits": given("BREAKER_RATE_LIMITS", "20"),

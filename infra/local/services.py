@@ -1,8 +1,10 @@
 """The programs of the stack, apart from Postgres: how each is started, and how one sees that it is ready."""
 
+import json
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 from infra.local.configuration import REGION, Configuration
@@ -86,11 +88,14 @@ def servicetitan(configuration: Configuration) -> Daemon:
     )
 
 
-def gateway(configuration: Configuration, *, api_id: str, stage: str) -> Daemon:
+def gateway(
+    configuration: Configuration, *, api_id: str, stage: str, functions: Mapping[str, str], version: str
+) -> Daemon:
     port = configuration.gateway_port
+    command = [sys.executable, "-m", "infra.local.gateway", "--api", api_id, "--stage", stage, "--version", version]
     return Daemon(
         name=GATEWAY,
-        command=[sys.executable, "-m", "infra.local.gateway", "--api", api_id, "--stage", stage],
+        command=[*command, "--functions", json.dumps(dict(functions)), "--builds", str(configuration.builds)],
         environment={
             **AWS_ENVIRONMENT,
             "AWS_ENDPOINT_URL": configuration.aws_endpoint_url,

@@ -12,6 +12,7 @@ from infra.local import daemons, postgres, services
 from infra.local.configuration import Configuration, StackError
 from infra.local.daemons import Daemon
 from infra.local.deployment import STAGE, Deployed, admin_key, deploy, migrate
+from infra.local.environments import AUTHORIZER, FUNCTION
 
 # What Tollgate itself keeps: money in ministack's tables, spans in Postgres, and what was served in the local OpenAI's books.
 KEPT = (services.MINISTACK, services.OPENAI, services.SERVICETITAN)
@@ -85,7 +86,13 @@ def start_backing(configuration: Configuration, missing: list[Daemon]) -> None:
 
 
 def start_gateway(configuration: Configuration, deployed: Deployed) -> None:
-    gateway = services.gateway(configuration, api_id=deployed.api_id, stage=STAGE)
+    gateway = services.gateway(
+        configuration,
+        api_id=deployed.api_id,
+        stage=STAGE,
+        functions={name: deployed.functions[name] for name in (FUNCTION, AUTHORIZER)},
+        version=(configuration.state / "deployed").read_text(encoding="utf-8"),
+    )
     running = daemons.running(configuration.state, gateway.name)
     if running is not None and running.cmdline()[1:] == gateway.command[1:]:
         return
@@ -97,7 +104,7 @@ def start_gateway(configuration: Configuration, deployed: Deployed) -> None:
 def stop_all(configuration: Configuration) -> None:
     state = configuration.state
     # The gateway first: what is in flight ends, and nothing new comes. Then ministack, which writes its state down.
-    gateway = services.gateway(configuration, api_id="", stage=STAGE)
+    gateway = services.gateway(configuration, api_id="", stage=STAGE, functions={}, version="")
     for daemon in (gateway, services.ministack(configuration), *others(configuration)):
         daemons.stop(state, daemon.name, stop_signal=daemon.stop_signal, grace_s=daemon.grace_s)
     daemons.stop_what_is_left(state)

@@ -693,6 +693,25 @@ def test_a_record_of_an_agent_counts_in_its_entry_or_is_refused_where_there_is_n
     assert page.agent("booking-agent").days[DAY] == Use(used=nano(7), spent=nano(7))
 
 
+def test_a_correction_of_what_a_hold_was_closed_at_counts_once_by_its_id(open_desk: Desk) -> None:
+    hold = open_desk.held("first", 40)
+    closed = open_desk.cancel(hold)
+    assert isinstance(closed, Page)
+    was = closed.closed[hold.key]
+    late = settle_late(hold.key, was, cost=nano(7), tokens=7, span=a_span(hold, 7, posting="late"), at=NOON)
+
+    first = open_desk.record(late, _record("c:1", 7))
+    again = open_desk.record(late, _record("c:1", 7))
+    other = open_desk.record(late, _record("c:2", 7))
+
+    assert isinstance(first, Page)
+    assert first.use == Use(used=nano(7), spent=nano(7), tokens=7)
+    assert again == _record("c:1", 7)
+    assert other is Fault.CLOSED_DIFFERS
+    assert open_desk.books.ledger.read_record(open_desk.tenant_id, "c:2") is None
+    assert open_desk.page == first
+
+
 def test_a_record_of_one_tenant_is_not_one_of_another(open_desk: Desk) -> None:
     open_desk.record(_record_posting(7), _record("r:1", 7))
 

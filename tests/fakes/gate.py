@@ -33,8 +33,12 @@ SECRETS = {
 
 class Answer(SimpleNamespace):
     status: int
-    body: Any
+    text: str
     headers: Mapping[str, str]
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.text)
 
 
 class Gate:
@@ -44,7 +48,9 @@ class Gate:
     def chat(self, text: str = "Who is free?", **more: Any) -> Answer:
         return self.post("/v1/chat/completions", {"model": "gpt-4o", "messages": [message(text)], **more})
 
-    def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Answer:
+    def post(
+        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None, *, tenant_id: str = TENANT
+    ) -> Answer:
         event = {
             "resource": path,
             "path": path,
@@ -58,7 +64,7 @@ class Gate:
                 "stage": "local",
                 "path": f"/local{path}",
                 "requestId": "request-1",
-                "authorizer": {"keyId": "key-1", "role": "tenant", "tenantId": TENANT},
+                "authorizer": {"keyId": "key-1", "role": "tenant", "tenantId": tenant_id},
             },
             "body": json.dumps(body),
             "isBase64Encoded": False,
@@ -66,7 +72,7 @@ class Gate:
         context = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 40_000)
         told = self._handler.handle(event, context)
         headers_told = {name.lower(): values[0] for name, values in told["multiValueHeaders"].items()}
-        return Answer(status=told["statusCode"], body=json.loads(told["body"]), headers=headers_told)
+        return Answer(status=told["statusCode"], text=told["body"], headers=headers_told)
 
     @property
     def page(self) -> Page | None:

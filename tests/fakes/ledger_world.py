@@ -26,7 +26,7 @@ from tollgate.domain.price import TOKENS_PER_MTOK, Bound, Price, Rates
 from tollgate.domain.span import Attribution, Outcome, Span
 from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.window import ZoneFrom
-from tollgate.ports import Accounts, Ledger
+from tollgate.ports import Accounts, Ledger, Listener
 
 TABLE = "ledger"
 NOON = datetime(2024, 3, 5, 12, tzinfo=UTC)
@@ -89,7 +89,13 @@ class ScriptedUpstream:
     asked: list[Mapping[str, Any]] = field(default_factory=list)
 
     def complete(
-        self, request: Mapping[str, Any], *, path: str, labels: CallLabels, timeout_s: float
+        self,
+        request: Mapping[str, Any],
+        *,
+        path: str,
+        labels: CallLabels,
+        timeout_s: float,
+        listener: Listener | None = None,
     ) -> UpstreamResult:
         self.asked.append(request)
         if self.meanwhile is not None:

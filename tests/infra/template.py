@@ -43,4 +43,5 @@ def handler(function: Mapping[str, Any]) -> Path:
 
 
 def layers(function: Mapping[str, Any]) -> list[str]:
-    return [each["Ref"] for each in function["Layers"]]
+    """Those that it always has."""
+    return [each["Ref"] for each in function["Layers"] if "Ref" in each]

@@ -42,10 +42,34 @@ def events(kind: str) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+def whole_routes() -> dict[tuple[str, str], dict[str, Any]]:
+    """Those whose integration is written out: they stream."""
+    paths = resources("AWS::Serverless::Api")["Api"]["DefinitionBody"]["paths"]
+    return {
+        (method.upper(), path): route["x-amazon-apigateway-integration"]
+        for path, methods in paths.items()
+        for method, route in methods.items()
+    }
+
+
 def test_the_routes_are_those_of_the_api() -> None:
     found = {(event["Method"].upper(), event["Path"]): name for name, event in events("Api")}
+    found |= dict.fromkeys(whole_routes(), "CreateChatCompletion")
 
     assert found == ROUTES
+
+
+def test_a_route_that_streams_does_so_by_one_parameter() -> None:
+    for integration in whole_routes().values():
+        _, streamed, buffered = integration["uri"]["Fn::If"]
+        assert integration["responseTransferMode"]["Fn::If"][:2] == ["Streams", "STREAM"]
+        assert streamed["Fn::Sub"].endswith("functions/${CreateChatCompletion.Arn}/response-streaming-invocations")
+        assert buffered["Fn::Sub"].endswith("functions/${CreateChatCompletion.Arn}/invocations")
+
+    chat = functions()["CreateChatCompletion"]
+    assert chat["Handler"] == {"Fn::If": ["Streams", "run.sh", "handler.handle"]}
+    assert chat["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"]["Fn::If"][:2] == ["Streams", "/opt/bootstrap"]
+    assert (ROOT / chat["CodeUri"] / "run.sh").stat().st_mode & 0o111
 
 
 def test_only_health_is_open_without_a_key() -> None:
@@ -60,7 +84,7 @@ def test_a_function_has_a_handler_a_time_limit_memory_and_a_log_that_ends(name: 
     function = functions()[name]
 
     assert handler(function).is_file()
-    assert function["Handler"] == "handler.handle"
+    assert function["Handler"] == "handler.handle" or name == "CreateChatCompletion"
     assert function["Timeout"]
     assert function["MemorySize"] >= 512
     assert function["LoggingConfig"]["LogGroup"] == {"Ref": "Logs"}

@@ -39,6 +39,7 @@ from tollgate.domain.span import Outcome
 from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.usage import Usage
 from tollgate.domain.window import window_at
+from tollgate.ports import Listener
 from tollgate.usecases.cancel_hold import cancel
 from tollgate.usecases.change_limits import Change, change_limits
 from tollgate.usecases.check_cost import Check, CheckPorts, check_cost
@@ -98,7 +99,13 @@ class ScriptedUpstream:
         self._number, self._chance, self._journal = number, chance, journal
 
     def complete(
-        self, request: Mapping[str, Any], *, path: str, labels: CallLabels, timeout_s: float
+        self,
+        request: Mapping[str, Any],
+        *,
+        path: str,
+        labels: CallLabels,
+        timeout_s: float,
+        listener: Listener | None = None,
     ) -> UpstreamResult:
         chance = self._chance
         words = len(request["messages"][0]["content"])

@@ -19,6 +19,7 @@ from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.outcome import Answered, Declined, NotSent, Unclear, UpstreamResult
 from tollgate.domain.span import Attribution
 from tollgate.domain.usage import NO_USAGE
+from tollgate.ports import Listener
 
 LABELS = CallLabels(tenant_id="acme-hvac", hold_id="2026-11.23.Zk3vQ0a1xY_9", attribution=Attribution())
 REQUEST = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
@@ -84,7 +85,13 @@ def test_after_a_failure_the_proxy_is_left_alone_for_a_minute_and_then_asked_aga
 
 class NoSecret(ScriptedUpstream):
     def complete(
-        self, request: Mapping[str, Any], *, path: str, labels: CallLabels, timeout_s: float
+        self,
+        request: Mapping[str, Any],
+        *,
+        path: str,
+        labels: CallLabels,
+        timeout_s: float,
+        listener: Listener | None = None,
     ) -> UpstreamResult:
         raise EndpointConnectionError(endpoint_url="secretsmanager")
 

@@ -186,12 +186,28 @@ class TokenCounter(Protocol):
         """Tokens of these texts by the newest known encoding, exact for ordinary text and never too few."""
 
 
+class Listener(Protocol):
+    """Who hears a stream while it comes. Raises nothing: a call is settled, whoever listens."""
+
+    def begin(self, headers: Mapping[str, str]) -> None:
+        """The provider has begun to answer, under these headers of its own."""
+
+    def hear(self, chunk: Mapping[str, Any]) -> None:
+        """The provider's next event."""
+
+
 class Upstream(Protocol):
     def complete(
-        self, request: Mapping[str, Any], *, path: str, labels: CallLabels, timeout_s: float
+        self,
+        request: Mapping[str, Any],
+        *,
+        path: str,
+        labels: CallLabels,
+        timeout_s: float,
+        listener: Listener | None = None,
     ) -> UpstreamResult:
-        """One call of the provider's route `path`, never tried twice where it may have been billed. Raises nothing: failures are
-        results."""
+        """One call of the provider's route `path`, never tried twice where it may have been billed. A stream is read to its end,
+        whoever listens. Raises nothing: failures are results."""
 
 
 # ---- spans ----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tollgate.adapters.helicone_headers import call_headers
 from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.outcome import Declined, NotSent, Unclear, UpstreamResult
-from tollgate.ports import Upstream
+from tollgate.ports import Listener, Upstream
 
 # TCP may take this long, and then TLS; a name server is not bounded by it.
 CONNECT_TIMEOUT_S = 1.0
@@ -42,20 +42,36 @@ class HeliconeProxy:
         self._avoided_until: float | None = None
 
     def complete(
-        self, request: Mapping[str, Any], *, path: str, labels: CallLabels, timeout_s: float
+        self,
+        request: Mapping[str, Any],
+        *,
+        path: str,
+        labels: CallLabels,
+        timeout_s: float,
+        listener: Listener | None = None,
     ) -> UpstreamResult:
         began = self._clock()
         if self._avoided_until is None or began >= self._avoided_until:
-            result = self._by_proxy(request, path, labels, timeout_s)
+            result = self._by_proxy(request, path, labels, timeout_s, listener)
             # What we could not send for a reason of our own says nothing of the proxy, and would not go directly either.
             if not isinstance(result, NotSent) or result.ours:
                 return result
         self._count("HeliconeBypassed")
-        return self._direct.complete(request, path=path, labels=labels, timeout_s=self._rest(began, timeout_s))
+        rest = self._rest(began, timeout_s)
+        return self._direct.complete(request, path=path, labels=labels, timeout_s=rest, listener=listener)
 
-    def _by_proxy(self, request: Mapping[str, Any], path: str, labels: CallLabels, timeout_s: float) -> UpstreamResult:
+    def _by_proxy(
+        self,
+        request: Mapping[str, Any],
+        path: str,
+        labels: CallLabels,
+        timeout_s: float,
+        listener: Listener | None,
+    ) -> UpstreamResult:
         try:
-            result = _own_word(self._proxied.complete(request, path=path, labels=labels, timeout_s=timeout_s))
+            result = _own_word(
+                self._proxied.complete(request, path=path, labels=labels, timeout_s=timeout_s, listener=listener)
+            )
         except (BotoCoreError, ClientError) as error:
             # Helicone's key cannot be read, which happens before anything is sent.
             result = NotSent(message=type(error).__name__)

@@ -13,6 +13,7 @@ from tollgate.adapters.openai_usage import usage_of
 from tollgate.adapters.project_keys import ProjectKey, ProjectKeyUnusable
 from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.outcome import Answered, Declined, NotSent, Unclear, UpstreamResult
+from tollgate.ports import Listener
 
 T = TypeVar("T")
 CONNECT_TIMEOUT_S = 5.0
@@ -47,7 +48,13 @@ class OpenAiUpstream:
         self._client: Any = None
 
     def complete(
-        self, request: Mapping[str, Any], *, path: str, labels: CallLabels, timeout_s: float
+        self,
+        request: Mapping[str, Any],
+        *,
+        path: str,
+        labels: CallLabels,
+        timeout_s: float,
+        listener: Listener | None = None,
     ) -> UpstreamResult:
         import openai
 
@@ -61,7 +68,7 @@ class OpenAiUpstream:
         try:
             timeout, headers = _timeout(timeout_s, self._connect_timeout_s), self._headers(labels)
             call = _call(client.with_options(timeout=timeout, default_headers=headers), path, request)
-            return _read_stream(call, ends) if request.get("stream") else _read_body(call, ends)
+            return _read_stream(call, ends, listener) if request.get("stream") else _read_body(call, ends)
         except openai.APIStatusError as error:
             return _declined(error)
         except openai.APIConnectionError as error:
@@ -145,7 +152,7 @@ def _answered(content: bytes, headers: Mapping[str, str]) -> UpstreamResult:
     )
 
 
-def _read_stream(call: Any, ends: float) -> UpstreamResult:
+def _read_stream(call: Any, ends: float, listener: Listener | None) -> UpstreamResult:
     """Reads a stream to its end, whoever listens: only its last chunk says what it cost."""
     import httpx2
     import openai
@@ -154,7 +161,13 @@ def _read_stream(call: Any, ends: float) -> UpstreamResult:
     try:
         with call as answer:
             headers = dict(answer.headers)
-            chunks.extend(json.loads(line[5:]) for line in _in_time(answer.iter_lines(), ends) if _has_chunk(line))
+            if listener is not None:
+                listener.begin(_passed(headers))
+            for line in _in_time(answer.iter_lines(), ends):
+                if _has_chunk(line):
+                    chunks.append(json.loads(line[5:]))
+                    if listener is not None:
+                        listener.hear(chunks[-1])
     except TimeoutError:
         return _too_slow()
     except (openai.APIConnectionError, openai.APIStatusError):

@@ -19,6 +19,7 @@ from tollgate.edge.cost_wire import CheckAsked, Labels, TenantId, attribution_of
 from tollgate.edge.http import Body, read_json, write_json
 from tollgate.ports import PriceBook, TokenCounter
 from tollgate.usecases.complete_chat import ChatReply, chat_menu
+from tollgate.usecases.take_hold import Taken
 
 LABELS = {"agent": "agent", "runId": "run_id", "jobId": "job_id", "bookingId": "booking_id", "callId": "call_id"}
 
@@ -124,29 +125,52 @@ def check_menu(
 # ---- answers ----------------------------------------------------------------------------------------------------------------
 
 
-def chat_headers(reply: ChatReply, now: datetime) -> dict[str, str]:
-    taken = reply.taken
-    headers = {
-        "x-tollgate-cost-usd": f"{to_usd(reply.settlement.cost):f}",
-        "x-tollgate-hold-id": str(taken.hold_id),
-        "x-tollgate-model-requested": reply.requested_model,
-        "x-tollgate-model-served": taken.offer.price.model,
-    }
-    if reply.output_tokens:
-        headers["x-tollgate-max-output-tokens"] = str(reply.output_tokens)
-    if reply.downgraded:
-        headers["x-tollgate-downgrade-reason"] = taken.offer.downgrade_reason or ""
-    if taken.offer.fit_reason is not None:
-        headers["x-tollgate-fit-reason"] = taken.offer.fit_reason
-    if taken.would_have is not None:
-        headers["x-tollgate-would-have"] = taken.would_have
+def call_facts(reply: ChatReply, now: datetime) -> dict[str, Any]:
+    """What a served call's answer says of the call, whether in its headers or in a stream's last event. Dollars are Decimal."""
+    facts = {"cost_usd": to_usd(reply.settlement.cost), **hold_facts(reply.taken, reply.requested_model)}
     if reply.page is None:
-        headers["x-tollgate-unsettled"] = "true"
+        facts["unsettled"] = True
     else:
         daily, monthly = _windows(reply, now)
-        headers["x-tollgate-remaining-daily-usd"] = str(daily["remainingUsd"])
-        headers["x-tollgate-remaining-monthly-usd"] = str(monthly["remainingUsd"])
-    return headers
+        facts["remaining_daily_usd"] = Decimal(str(daily["remainingUsd"]))
+        facts["remaining_monthly_usd"] = Decimal(str(monthly["remainingUsd"]))
+    return facts
+
+
+def hold_facts(taken: Taken, requested_model: str) -> dict[str, Any]:
+    """What is known of a call as soon as it is held."""
+    facts: dict[str, Any] = {
+        "hold_id": str(taken.hold_id),
+        "model_requested": requested_model,
+        "model_served": taken.offer.price.model,
+    }
+    if taken.offer.bound.output:
+        facts["max_output_tokens"] = taken.offer.bound.output
+    if taken.offer.downgrade_reason is not None:
+        facts["downgrade_reason"] = taken.offer.downgrade_reason
+    if taken.offer.fit_reason is not None:
+        facts["fit_reason"] = taken.offer.fit_reason
+    if taken.would_have is not None:
+        facts["would_have"] = taken.would_have
+    return facts
+
+
+def chat_headers(reply: ChatReply, now: datetime) -> dict[str, str]:
+    return headers_of(call_facts(reply, now))
+
+
+def headers_of(facts: Mapping[str, Any]) -> dict[str, str]:
+    return {f"x-tollgate-{name.replace('_', '-')}": _header(fact) for name, fact in facts.items()}
+
+
+def _header(fact: Any) -> str:
+    match fact:
+        case bool():
+            return str(fact).lower()
+        case Decimal():
+            return f"{fact:f}"
+        case _:
+            return str(fact)
 
 
 def api_reply(reply: ChatReply, request_id: str, now: datetime) -> dict[str, Any]:
@@ -178,11 +202,22 @@ def api_reply(reply: ChatReply, request_id: str, now: datetime) -> dict[str, Any
     return view
 
 
-def stream_text(reply: ChatReply, *, shows_usage: bool) -> str:
-    """The provider's chunks as server-sent events; the chunk with the usage only for callers who asked for it."""
-    chunks = [chunk for chunk in reply.answer.body["chunks"] if shows_usage or not _is_usage_chunk(chunk)]
-    events = [write_json(chunk if shows_usage else _without_usage(chunk)) for chunk in chunks]
-    return "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"])
+def stream_text(reply: ChatReply, now: datetime, *, shows_usage: bool) -> str:
+    """The provider's chunks as server-sent events; the chunk with the usage only for callers who asked for it.
+
+    The last of them has `tollgate`, our facts of the call: a chunk of our own could break a client that reads `choices[0]` of each.
+    """
+    told = [chunk for chunk in reply.answer.body["chunks"] if shows_usage or not _is_usage_chunk(chunk)]
+    if told:
+        told[-1] = {**told[-1], "tollgate": call_facts(reply, now)}
+    return "".join(chunk_event(chunk, shows_usage=shows_usage) or "" for chunk in told) + "data: [DONE]\n\n"
+
+
+def chunk_event(chunk: Mapping[str, Any], *, shows_usage: bool) -> str | None:
+    """A chunk as it goes over the wire; none where it would only say what this caller did not ask for."""
+    if shows_usage:
+        return f"data: {write_json(chunk)}\n\n"
+    return None if _is_usage_chunk(chunk) else f"data: {write_json(_without_usage(chunk))}\n\n"
 
 
 def _is_usage_chunk(chunk: Mapping[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from tollgate.domain.embeddings import EmbeddingsRequest, parse_embeddings
@@ -9,7 +10,7 @@ from tollgate.domain.errors import RequestInvalid
 from tollgate.domain.responses import ResponsesRequest, parse_responses
 from tollgate.edge.cost_wire import Labels, attribution_of
 from tollgate.edge.http import read_json, write_json
-from tollgate.edge.openai_wire import labels_of, only_as_asked
+from tollgate.edge.openai_wire import call_facts, labels_of, only_as_asked
 from tollgate.usecases.complete_chat import ChatReply
 
 
@@ -26,11 +27,23 @@ def v1_responses(text: str | None, headers: Mapping[str, str], *, default_model:
     return replace(request, only_as_asked=only_as_asked(headers))
 
 
-def events_text(reply: ChatReply) -> str:
-    """The provider's events as they came; this route has no `[DONE]`."""
-    return "".join(
-        f"event: {event.get('type', 'message')}\ndata: {write_json(event)}\n\n" for event in reply.answer.body["chunks"]
-    )
+def events_text(reply: ChatReply, now: datetime) -> str:
+    """The provider's events as they came; this route has no `[DONE]`. The response in the last of them has `tollgate`, our facts of the
+    call, so that a client which keeps only the response has them."""
+    *events, last = reply.answer.body["chunks"]
+    return "".join(map(response_event, [*events, _with_facts(last, call_facts(reply, now))]))
+
+
+def response_event(event: Mapping[str, Any]) -> str:
+    """An event as it goes over the wire."""
+    return f"event: {event.get('type', 'message')}\ndata: {write_json(event)}\n\n"
+
+
+def _with_facts(event: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    response = event.get("response")
+    if isinstance(response, dict):
+        return {**event, "response": {**response, "tollgate": facts}}
+    return {**event, "tollgate": facts}
 
 
 def _json_object(text: str | None) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from tollgate.domain.price import Bound, Price
 from tollgate.domain.tenant import FitOrder, TenantSettings
 from tollgate.domain.tokenizer import O200K
 from tollgate.domain.window import window_at
-from tollgate.ports import Accounts, Ledger, PriceBook, TokenCounter, Upstream
+from tollgate.ports import Accounts, Ledger, Listener, PriceBook, TokenCounter, Upstream
 from tollgate.usecases.guard_call import Call, Guard, GuardedCall, guard_call
 from tollgate.usecases.remember_refusals import RefusalMemory
 from tollgate.usecases.retry_upstream import ask_with_retries
@@ -76,10 +76,16 @@ class ChatReply:
 
 
 def complete_chat(
-    chat: GovernedRequest, settings: TenantSettings, ports: ChatPorts, *, request_id: str, deadline: datetime
+    chat: GovernedRequest,
+    settings: TenantSettings,
+    ports: ChatPorts,
+    *,
+    request_id: str,
+    deadline: datetime,
+    listen: Callable[[Taken], Listener] | None = None,
 ) -> ChatReply:
     """Raises BudgetRefused, LedgerUnavailable, ModelNotPriced, RequestInvalid, UpstreamRejected, UpstreamFailed, UpstreamUnknown,
-    BreakerOpen, LoopRefused. `deadline`: when the function's time ends (UTC)."""
+    BreakerOpen, LoopRefused. `deadline`: when the function's time ends (UTC). `listen`: who is to hear a stream while it comes."""
     started, key = ports.clock(), ports.new_key()
     menu = chat_menu(chat, settings, ports.prices, ports.counter, at=started)
     guarded = guard_call(ports.guard, _call(chat, settings, key, deadline), menu, started)
@@ -90,7 +96,8 @@ def complete_chat(
         raise
     guarded.note(started)
     asked_at = ports.clock()
-    result = _ask_upstream(chat, taken, guarded, ports, until=deadline - TIME_TO_SETTLE)
+    listener = None if listen is None else listen(taken)
+    result = _ask_upstream(chat, taken, guarded, ports, listener, until=deadline - TIME_TO_SETTLE)
     answered_at = ports.clock()
     settlement = settlement_of(result, taken.hold, taken.offer.price)
     facts = CallFacts(
@@ -209,7 +216,13 @@ def _count(
 
 
 def _ask_upstream(
-    chat: GovernedRequest, taken: Taken, guarded: GuardedCall, ports: ChatPorts, *, until: datetime
+    chat: GovernedRequest,
+    taken: Taken,
+    guarded: GuardedCall,
+    ports: ChatPorts,
+    listener: Listener | None,
+    *,
+    until: datetime,
 ) -> UpstreamResult:
     time_left = until - ports.clock()
     if time_left <= timedelta(0):
@@ -222,7 +235,7 @@ def _ask_upstream(
         attribution=chat.attribution,
         openai_project=taken.settings.openai_project,
     )
-    ask = partial(ports.upstream.complete, body, path=chat.path, labels=labels)
+    ask = partial(ports.upstream.complete, body, path=chat.path, labels=labels, listener=listener)
     # A probe asks once: an upstream that is ill is spared.
     if ports.sleep is None or guarded.is_probe(price.model):
         return ask(timeout_s=time_left.total_seconds())
