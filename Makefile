@@ -11,6 +11,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(NEW_ENOUGH)' 2>/dev/null && { command -v "$$name"; break; }; done)
 VENV := .venv
 LOCKS := requirements/dev.txt requirements/prices.txt
+CLIENTS := tests/system/conformance/node
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
 PYTEST_ARGS ?=
 SOAK_ARGS ?=
@@ -39,6 +40,17 @@ setup: ## The virtual environment (every other target brings it too)
 	$(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: $(LOCKS:%=-r %)
 	cat $(LOCKS) > $(VENV)/lock.txt
 
+.PHONY: clients
+clients: ## The JavaScript clients that `make test` tries; without npm they are left out
+	@cd $(CLIENTS)
+	if cmp -s package-lock.json node_modules/lock.json || ! npm --version > /dev/null 2>&1; then exit 0; fi
+	echo "Installing the locked JavaScript clients into $(CLIENTS)/node_modules (once)"
+	if npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; then
+		cp package-lock.json node_modules/lock.json
+	else
+		echo "npm could not install them: their tests are left out" >&2
+	fi
+
 .PHONY: check
 check: setup ## Lint, types, directions of imports, the template
 	@$(VENV)/bin/ruff check .
@@ -47,9 +59,10 @@ check: setup ## Lint, types, directions of imports, the template
 	PYTHONPATH=layers/shared $(VENV)/bin/lint-imports
 	$(VENV)/bin/cfn-lint template.yaml
 	$(RUN) -m infra.prices --check
+	PYTHONPATH=layers/shared:. $(RUN) -m infra.openapi --check
 
 .PHONY: test
-test: setup ## Every test, the local stack's included
+test: setup clients ## Every test, the local stack's included
 	@$(RUN) -m pytest $(PYTEST_ARGS)
 
 .PHONY: demo
@@ -94,6 +107,10 @@ lock: ## Compile requirements/ and the layers' lists anew (LOCK_ARGS=--upgrade f
 .PHONY: prices
 prices: setup ## Write the price list anew from its sources (infra/prices/README.md)
 	@$(RUN) -m infra.prices
+
+.PHONY: openapi
+openapi: setup ## Write the API's document anew from its handlers
+	@PYTHONPATH=layers/shared:. $(RUN) -m infra.openapi
 
 .PHONY: build
 build: setup ## Build for AWS (RUNTIME=python3.13 ARCHITECTURE=arm64)

@@ -1,6 +1,7 @@
 """A function that lacks a library, a variable or a right fails in production only, when somebody calls it."""
 
 import ast
+import json
 import re
 import sys
 from functools import cache
@@ -12,6 +13,7 @@ import pytest
 from tests.infra.needs import ENCODINGS, SHARED, needs_of, runtime_nodes, tree_of
 from tests.infra.template import ROOT, functions, handler, layers, variables
 
+CLIENTS = ROOT / "tests" / "system" / "conformance" / "node"
 FOLDERS = {"BaseLayer": "base", "OpenAiLayer": "openai", "PostgresLayer": "postgres", "HttpLayer": "http"}
 EVERY_FUNCTION = pytest.mark.parametrize("name", sorted(functions()))
 
@@ -75,6 +77,14 @@ def test_locks_name_no_registry() -> None:
         text = lock.read_text(encoding="utf-8")
         assert "://" not in text
         assert not re.search(r"^\s*--?(i|index-url|extra-index-url|find-links|f)\b", text, re.MULTILINE)
+
+
+def test_the_lock_of_the_javascript_clients_names_no_registry() -> None:
+    lock = json.loads((CLIENTS / "package-lock.json").read_text(encoding="utf-8"))
+
+    packages = [package for name, package in lock["packages"].items() if name]
+    assert all(package.keys() >= {"version", "integrity"} for package in packages)
+    assert not any("resolved" in package for package in packages)
 
 
 @cache

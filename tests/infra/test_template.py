@@ -22,6 +22,8 @@ ROUTES = {
     ("DELETE", "/api/cost/budget/{tenantId}/holds/{holdId}"): "CloseHold",
     ("GET", "/api/cost/summary/{tenantId}"): "SummarizeCost",
     ("GET", "/api/health"): "GetHealth",
+    ("GET", "/openapi.json"): "GetOpenApi",
+    ("GET", "/docs"): "GetOpenApi",
     ("POST", "/api/keys"): "CreateKey",
     ("GET", "/api/keys"): "ListKeys",
     ("DELETE", "/api/keys/{keyId}"): "RevokeKey",
@@ -72,10 +74,10 @@ def test_a_route_that_streams_does_so_by_one_parameter() -> None:
     assert (ROOT / chat["CodeUri"] / "run.sh").stat().st_mode & 0o111
 
 
-def test_only_health_is_open_without_a_key() -> None:
+def test_only_health_and_the_document_are_open_without_a_key() -> None:
     open_paths = [event["Path"] for _, event in events("Api") if "Auth" in event]
 
-    assert open_paths == ["/api/health"]
+    assert sorted(open_paths) == ["/api/health", "/docs", "/openapi.json"]
     assert resources("AWS::Serverless::Api")["Api"]["Auth"]["DefaultAuthorizer"] == "KeyAuthorizer"
 
 

@@ -24,6 +24,7 @@ T = TypeVar("T")
 PUBLISHED = {
     "gpt-4o": ("2.50", "1.25", "10"),
     "gpt-4o-mini": ("0.15", "0.075", "0.60"),
+    "gpt-6-luna": ("0.10", "0.01", "0.50"),
     "text-embedding-3-small": ("0.02", "0.02", "0"),
 }
 
@@ -178,6 +179,6 @@ def published_cost(served: list[dict[str, Any]]) -> int:
 def _cost(entry: dict[str, Any]) -> int:
     prices = [Fraction(price) * 1000 for price in PUBLISHED[entry["model"]]]
     tokens = entry["tokens"]
-    assert tokens["cacheWrite"] == 0, "these models do not bill cache writes"
+    assert tokens["cacheWrite"] == 0, "no prompt of these tests is long enough to be written to a cache"
     cost = tokens["uncached"] * prices[0] + tokens["cached"] * prices[1] + tokens["output"] * prices[2]
     return -(-cost.numerator // cost.denominator)
