@@ -47,12 +47,14 @@ def get_costs(ask: Ask) -> Json:
     if ask.one("bucket_width") not in (None, "1d"):
         raise bad_request("Invalid 'bucket_width': only '1d' is supported.", param="bucket_width", code="invalid_value")
     query = parse_query(ask, "1d", COSTS_LIMIT, COST_GROUPS)
-    known_at = time() - ask.service.delays.costs
+    known_at, wanted = time() - ask.service.delays.costs, set(ask.several("line_items"))
 
     def results(uses: Iterable[Use]) -> list[Json]:
         sums: dict[Key, list[Fraction]] = defaultdict(lambda: [Fraction(0), Fraction(0)])
         for use in uses:
             for item, (dollars, quantity) in use.items.items():
+                if wanted and item not in wanted:
+                    continue
                 key = grouped(ask, use, query.groups, line_item=item)
                 sums[key][0] += dollars
                 sums[key][1] += quantity
