@@ -257,6 +257,19 @@ def test_a_drift_is_told_once_and_told_gone_when_the_books_agree(world: World) -
     assert world.drifts() == {}
 
 
+def test_a_day_that_was_put_right_is_found_so_by_the_next_run(world: World) -> None:
+    world.lost(ACME, 9 * CENTS, hold="Afixed000000")
+    world.settle()
+    assert world.drifts() == {(DriftKind.OPENAI_COST, ACME): 9 * CENTS}
+
+    fixed = {"posting": "late", "outcome": Outcome.CORRECTED, "hold": "Afixed000000"}
+    world.call(ACME, -9 * CENTS, SETTLED, uncached=0, output=0, **fixed)
+    world.run(SETTLED + timedelta(days=9))
+
+    assert world.drifts() == {}
+    assert world.alerts.told[-1] == ("DriftGone", "openai_cost", ACME)
+
+
 def test_tokens_that_no_span_has_are_told(world: World) -> None:
     world.provider.bills("proj_acme", 0, USED)
 

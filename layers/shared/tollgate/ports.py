@@ -549,6 +549,9 @@ class BillBooks(Protocol):
     def compare(self, day: date, tenants: Sequence[str], at: datetime, *, is_ordered: bool) -> Compared:
         """`is_ordered`: also those who have their project only since that day."""
 
+    def drifting(self, since: date, at: datetime) -> Sequence[date]:
+        """Days from then on with a drift that is not gone yet, the oldest first."""
+
     def recent(self, since: datetime, at: datetime) -> Mapping[str, str]:
         """Tenants, with their own projects, that have calls which lapsed since then."""
 

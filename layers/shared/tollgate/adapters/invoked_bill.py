@@ -48,6 +48,10 @@ class InvokedBillBooks:
             unsettled=told["unsettled"],
         )
 
+    def drifting(self, since: date, at: datetime) -> Sequence[date]:
+        days = self._send("drifting", at, since=since.isoformat())["days"]
+        return [date.fromisoformat(day) for day in days]
+
     def recent(self, since: datetime, at: datetime) -> Mapping[str, str]:
         projects: dict[str, str] = self._send("recent", at, since=since.isoformat())["projects"]
         return projects

@@ -57,6 +57,10 @@ class OwnBillBooks:
         compared = {None if ours.tenant_id == EVERYONE else ours.tenant_id for ours, _ in pairs}
         return self._noted(seen, compared, day, at, _unsettled(spans, own))
 
+    def drifting(self, since: date, at: datetime) -> Sequence[date]:
+        days = {kept.drift.subject.day for kept in self.drifts.open(OF_THE_BILL)}
+        return sorted(day for day in days if day is not None and since <= day <= at.date())
+
     def recent(self, since: datetime, at: datetime) -> Mapping[str, str]:
         return self.store.recent(since, at)
 

@@ -25,6 +25,8 @@ DAY_TIME = STORE_TIME + timedelta(seconds=30)
 ROWS_AT_ONCE = 5_000
 # A call that began in a day is followed so far into the next one, and from so far before.
 MARGIN = timedelta(minutes=30)
+# How far back a day is compared again while it has a drift.
+REMEMBERS_DRIFTS = timedelta(days=62)
 # For how long a page remembers a hold that somebody else closed, with some minutes to spare; and how much of the time before is looked
 # at, for the calls around it.
 REMEMBERED = timedelta(minutes=55)
@@ -82,7 +84,32 @@ def fetch_bill(ports: BillPorts, *, days: Sequence[date] | None = None) -> BillR
         except BillSourceFailed as failure:
             run.error, run.left = str(failure), wanted[number:]
             break
+    if days is None:
+        _look_again(ports, run, list(projects))
     return run
+
+
+def _look_again(ports: BillPorts, run: BillRun, tenants: Sequence[str]) -> None:
+    """Days that were compared once and differed: a correction since, or a late settlement, may have put them right."""
+    at = ports.clock()
+    for day in ports.books.drifting(at.date() - REMEMBERS_DRIFTS, at):
+        if day not in run.compared and is_settled(day, at) and ports.time_left() >= DAY_TIME:
+            _compare(ports, run, day, tenants, at, is_ordered=False)
+
+
+def _compare(
+    ports: BillPorts, run: BillRun, day: date, tenants: Sequence[str], at: datetime, *, is_ordered: bool
+) -> Mapping[str, str]:
+    """Tenants with unsettled calls, and their projects."""
+    compared = ports.books.compare(day, tenants, at, is_ordered=is_ordered)
+    run.compared.append(day)
+    run.opened += compared.opened
+    run.closed += compared.closed
+    # At once: what the next day comes to must not keep it from anybody.
+    for event, several in (("DriftFound", compared.opened), ("DriftGone", compared.closed)):
+        for kept in several:
+            ports.alerts.tell(event, kept_record(kept))
+    return compared.unsettled
 
 
 def resolve_recent(ports: BillPorts) -> BillRun:
@@ -143,15 +170,8 @@ def _fetch_day(
     run.fetched.append(day)
     if not is_ordered and not is_settled(day, at):
         return
-    compared = ports.books.compare(day, list(projects), at, is_ordered=is_ordered)
-    run.compared.append(day)
-    run.opened += compared.opened
-    run.closed += compared.closed
-    # At once: what the next day comes to must not keep it from anybody.
-    for event, several in (("DriftFound", compared.opened), ("DriftGone", compared.closed)):
-        for kept in several:
-            ports.alerts.tell(event, kept_record(kept))
-    for tenant_id, project in compared.unsettled.items():
+    unsettled = _compare(ports, run, day, list(projects), at, is_ordered=is_ordered)
+    for tenant_id, project in unsettled.items():
         end = start + timedelta(days=1) + MARGIN
         question = _asked(ports, tenant_id, project, start - MARGIN, end, is_settled=is_settled(day, at))
         _resolve(ports, run, question)
