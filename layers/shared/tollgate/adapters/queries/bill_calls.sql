@@ -17,7 +17,7 @@ since AS (
         sum(cache_read_input_tokens)::bigint AS cached, sum(cache_creation_input_tokens)::bigint AS written,
         sum(output_tokens)::bigint AS output
     FROM spans
-    WHERE tenant_id = %(tenant_id)s AND at >= %(start)s AND month BETWEEN %(first_month)s AND %(last_month)s
+    WHERE tenant_id = %(tenant_id)s AND at >= %(start)s AND at < %(end)s + interval '14 days' AND month BETWEEN %(first_month)s AND %(last_month)s
         AND posting IN ('late', 'cancel')
     GROUP BY month, hold
 )

@@ -14,14 +14,16 @@ since AS MATERIALIZED (
         tenant_id, month, hold, sum(cost_nanousd)::bigint AS cost_nanousd,
         sum(input_tokens + output_tokens)::bigint AS tokens
     FROM asked JOIN spans USING (tenant_id)
-    WHERE at >= %(start)s AND month BETWEEN %(first_month)s AND %(last_month)s AND posting IN ('late', 'cancel')
+    -- The ledger remembers for an hour what it was that closed a hold; after two weeks nobody adds to a day any more.
+    WHERE at >= %(start)s AND at < %(end)s + interval '14 days' AND month BETWEEN %(first_month)s AND %(last_month)s
+        AND posting IN ('late', 'cancel')
     GROUP BY tenant_id, month, hold
 ),
 -- What a person added to the day's books, because it was spent and in none.
 added AS MATERIALIZED (
     SELECT tenant_id, sum(cost_nanousd)::bigint AS cost_nanousd
     FROM asked JOIN spans USING (tenant_id)
-    WHERE at >= %(start)s AND day = %(day)s AND month BETWEEN %(first_month)s AND %(last_month)s
+    WHERE at >= %(start)s AND at < %(end)s + interval '14 days' AND day = %(day)s AND month BETWEEN %(first_month)s AND %(last_month)s
         AND posting = 'record' AND outcome = 'corrected'
     GROUP BY tenant_id
 ),
