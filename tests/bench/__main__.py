@@ -8,6 +8,9 @@ BENCHMARKS = {
     "page": "tests.bench.page",
     "hot": "tests.bench.hot",
     "crowd": "tests.bench.crowd",
+    "bounds": "tests.bench.bounds",
+    "call": "tests.bench.call",
+    "cold": "tests.bench.cold",
 }
 
 

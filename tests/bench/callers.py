@@ -33,7 +33,8 @@ LIFE = timedelta(minutes=10)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """`callers` of all processes together, who come in one by one; `beside` are in flight all along; `upstream_s`: between a hold and
-    its settlement. Latencies are counted from `begins_at` to `ends_at` (time.monotonic)."""
+    its settlement; `again_s`: when a refused caller comes back whatever it was told, else as told and no sooner than a call takes.
+    Latencies are counted from `begins_at` to `ends_at` (time.monotonic)."""
 
     url: str
     settings: TenantSettings
@@ -43,6 +44,7 @@ class Scene:
     begins_at: float = 0.0
     ends_at: float = 0.0
     units_a_second: float | None = None
+    again_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +139,8 @@ class _Caller:
             taken = self._timed(self.tally.holds, lambda: self._hold(ledger, accounts, at))
         except BudgetRefused as error:
             self.tally.refused.append(error.refusal)
-            # Never before the answer's Retry-After, and no more often than calls that are let in.
-            wait = max((error.refusal.retry_at - at).total_seconds(), self.scene.upstream_s)
+            told = (error.refusal.retry_at - at).total_seconds()
+            wait = self.scene.again_s or max(told, self.scene.upstream_s)
             _sleep_until(min(self.scene.ends_at, time.monotonic() + wait))
             return
         except LedgerUnavailable as error:

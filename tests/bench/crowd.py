@@ -16,17 +16,18 @@ UNITS_A_SECOND = 1_000
 
 def report(*, callers: int = CALLERS, call_s: float = CALL_S) -> Iterator[str]:
     with stage() as found:
-        yield "## crowd: more callers than a page takes; one that is refused comes back after the time of a call\n"
+        yield "## crowd: more callers than a page takes; one that is refused comes back after a call's time, an impatient one at once\n"
         yield beyond(_scenes(found, callers, call_s))
 
 
 def _scenes(found: Stage, callers: int, call_s: float) -> list[Played]:
-    """The last two have a fifth of the callers, and the last a tenth of a partition: ministack is too slow for a whole one."""
+    """All but the first have a fifth of the callers, and the last a tenth of a partition: ministack is too slow for a whole one."""
     fifth = max(callers // 5, 1)
     quarter_s = call_s / 4
     few = max(fifth // 5, 1)
     return [
         found.play("in-flight-capped", callers, upstream_s=call_s, seconds=call_s, in_flight_max=fifth),
+        found.play("impatient", fifth, upstream_s=quarter_s, seconds=call_s, in_flight_max=few, again_s=call_s / 24),
         found.play("rate-capped", fifth, upstream_s=quarter_s, seconds=quarter_s, requests_per_minute=few),
         found.play("throttled", fifth, upstream_s=quarter_s, seconds=call_s, units_a_second=UNITS_A_SECOND / 10),
     ]
@@ -39,6 +40,7 @@ def beyond(played: Sequence[Played]) -> str:
         "seconds a call",
         "calls a second",
         "429 by reason",
+        "429 from memory",
         "503",
         "unsettled",
         "answers",
@@ -56,6 +58,8 @@ def _beyond_row(played: Played) -> list[object]:
         f"{played.scene.upstream_s:g}",
         f"{played.calls_a_second:.1f}",
         _counts(Counter(refusal.reason.value for refusal in tally.refused)),
+        # The others were told by the page, in a write that failed and was billed.
+        max(0, len(tally.refused) - answers["ConditionalCheckFailedException"]),
         len(tally.unavailable),
         len(tally.unsettled),
         _counts(answers),

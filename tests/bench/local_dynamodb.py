@@ -34,7 +34,7 @@ def local_dynamodb(table: str, *, in_flight_max: int) -> Iterator[str]:
         finally:
             daemons.stop(state, daemon.name, stop_signal=daemon.stop_signal, grace_s=daemon.grace_s)
             # It counts as ended with its first thread; the others may take a moment more, and write into the folder.
-            daemons.started.pop().wait(10)
+            daemons.started.pop().wait(60)
 
 
 def _free_port() -> int:

@@ -65,6 +65,7 @@ class Stage:
         seconds: float,
         beside: int = 0,
         units_a_second: float | None = None,
+        again_s: float | None = None,
         **limits: int,
     ) -> Played:
         settings = a_busy_shop(agents=AGENTS, tenant_id=name, **limits)
@@ -82,6 +83,7 @@ class Stage:
             begins_at=begins_at,
             ends_at=begins_at + seconds,
             units_a_second=units_a_second,
+            again_s=again_s,
         )
         tally = self._run(scene)
         page = self._ledger.read_page(name, month)

@@ -25,8 +25,10 @@ from tests.fakes.ledger_world import (
     books_in_dynamodb,
     books_in_memory,
 )
+from tests.fakes.local_dynamodb import HOST, local_dynamodb
 from tests.fakes.memory_ledger import MemoryTable
 from tests.fakes.moto_dynamodb import dynamodb_client
+from tollgate.adapters.dynamodb_wire import new_wire
 from tollgate.adapters.page_item import closed_value, page_key
 from tollgate.domain.page import HoldKind, Page, Use
 from tollgate.domain.posting import (
@@ -53,13 +55,22 @@ def client() -> Iterator[Any]:
         yield client
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(scope="module")
+def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """What the functions have, before a server of its own."""
+    with local_dynamodb(tmp_path_factory.mktemp("ledger")) as port:
+        wire = new_wire(f"http://{HOST}:{port}")
+        yield wire
+        wire.close()
+
+
+@pytest.fixture(params=["memory", "client", "wire"])
 def desk(request: pytest.FixtureRequest) -> Desk:
     """A desk for a tenant of its own, without account and page."""
     books = (
         books_in_memory(MemoryTable())
         if request.param == "memory"
-        else books_in_dynamodb(request.getfixturevalue("client"))
+        else books_in_dynamodb(request.getfixturevalue(request.param))
     )
     return Desk(books=books, settings=a_tenant(f"tenant-{next(NUMBERS)}"))
 

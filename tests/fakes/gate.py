@@ -22,7 +22,7 @@ from tollgate.domain.span import Span, from_text
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 TENANT = "acme-hvac"
 CACHED = (
-    "settings", "dynamodb", "ledger", "accounts", "known_settings", "upstream", "chat_ports", "span_sinks",
+    "settings", "dynamodb", "ledger", "accounts", "known_settings", "upstream", "breakers", "guard", "chat_ports", "span_sinks",
 )  # fmt: skip
 SECRETS = {
     "OPENAI_API_KEY_SECRET_ARN": ("openai", "sk-test"),
@@ -114,6 +114,8 @@ def wired(*secret_names: str, **environment: str) -> Iterator[None]:
             changing.setenv(name, value)
         forget()
         changing.setattr(wiring, "dynamodb", lambda: client)
+        # moto stands in boto3's clients alone.
+        changing.setattr(secrets, "new_vault", lambda: vault)
         try:
             yield
         finally:

@@ -11,7 +11,7 @@ import httpx
 
 from tests.fakes.http_server import Received, Reply, Server, json_reply
 
-PROXY_PATH = "/v1/chat/completions"
+PROXY_PATHS = ("/v1/chat/completions", "/v1/responses")
 LOG_PATH = "/custom/v1/log"
 PARTS = {"providerRequest": {"url", "json", "meta"}, "providerResponse": {"status", "headers", "json"}}
 MOMENT = {"seconds", "milliseconds"}
@@ -19,7 +19,7 @@ MOMENT = {"seconds", "milliseconds"}
 
 def proxy(provider: Server) -> Server:
     def forward(received: Received) -> Reply:
-        if received.path != PROXY_PATH:
+        if received.path not in PROXY_PATHS:
             return json_reply({"error": "Not found"}, status=404)
         passed = {
             name: value

@@ -45,6 +45,7 @@ BAD = {
     "control": '{"name": "\\u0000", "messages": [{"role": "user", "content": 7}]}',
     "half an emoji": '{"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}], "user": "\\ud83d"}',
     "half an emoji for a name": '{"\\ud83d": 1}',
+    "two million empty lists": json.dumps({"messages": [[]] * 2_000_000}),
     "huge number": '{"dailyBudgetUsd": 1e999, "inputTokens": 1e999, "messages": 1e999}',
 }
 
@@ -91,6 +92,19 @@ def test_a_body_that_is_not_a_request_gets_a_400_that_says_why(folder: str, meth
 
     assert status == 400, body
     assert body["error"]["message"]
+
+
+@EACH_ROUTE
+@pytest.mark.parametrize(
+    ("bad", "why"), [("two million empty lists", "values"), ("deep, and still read by Python", "levels")]
+)
+def test_a_body_that_is_too_large_or_too_deep_to_be_walked_is_told_so(
+    folder: str, method: str, path: str, bad: str, why: str
+) -> None:
+    status, body = answer(folder, method, path, BAD[bad])
+
+    assert status == 400
+    assert why in body["error"]["message"]
 
 
 @EACH_ROUTE

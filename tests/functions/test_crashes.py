@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,96 +87,53 @@ class Crash:
 
 
 CALL, NOTHING, IN_FULL, COST = HoldKind.CALL, "nothing", "the whole hold", "its cost"
-LAPSED, SETTLED = (("lapse", "lapsed"),), (("settle", "ok"),)
+LEFT_OPEN = partial(
+    Crash,
+    left=(CALL,),
+    leaves="a `call` hold",
+    closed_by="the sweep: lapsed",
+    spans=(("lapse", "lapsed"),),
+    booked=IN_FULL,
+)
+LEFT_SETTLED = partial(
+    Crash,
+    billed=True,
+    leaves="nothing open",
+    closed_by="its own settlement",
+    spans=(("settle", "ok"),),
+    booked=COST,
+)
+LEFT_RECORDED = partial(
+    Crash,
+    route=RECORD,
+    leaves="nothing open",
+    closed_by="the first record",
+    spans=(("settle", "recorded"),),
+    booked=COST,
+)
+WITH_A_BILL = "a `call` hold, and a bill"
 CRASHES = (
     Crash(
         step="before the hold is sent", before="hold", leaves="nothing", closed_by="nothing to close", booked=NOTHING
     ),
-    Crash(
-        step="the hold is on its way, and lands after the death",
-        before="hold",
-        arrives_later=True,
-        left=(CALL,),
-        leaves="a `call` hold",
-        closed_by="the sweep: lapsed",
-        spans=LAPSED,
-        booked=IN_FULL,
-    ),
-    Crash(
-        step="the hold has landed, its answer not come",
-        after="hold",
-        left=(CALL,),
-        leaves="a `call` hold",
-        closed_by="the sweep: lapsed",
-        spans=LAPSED,
-        booked=IN_FULL,
-    ),
-    Crash(
-        step="the hold is answered, the upstream not yet asked",
-        before="upstream",
-        left=(CALL,),
-        leaves="a `call` hold",
-        closed_by="the sweep: lapsed",
-        spans=LAPSED,
-        booked=IN_FULL,
-    ),
-    Crash(
-        step="during the upstream call",
-        after="upstream",
-        billed=True,
-        left=(CALL,),
-        leaves="a `call` hold, and a bill",
-        closed_by="the sweep: lapsed",
-        spans=LAPSED,
-        booked=IN_FULL,
-    ),
-    Crash(
+    LEFT_OPEN(step="the hold is on its way, and lands after the death", before="hold", arrives_later=True),
+    LEFT_OPEN(step="the hold has landed, its answer not come", after="hold"),
+    LEFT_OPEN(step="the hold is answered, the upstream not yet asked", before="upstream"),
+    LEFT_OPEN(step="during the upstream call", after="upstream", billed=True, leaves=WITH_A_BILL),
+    LEFT_OPEN(
         step="the upstream has answered, the settlement not yet sent",
         before="settle",
         billed=True,
-        left=(CALL,),
-        leaves="a `call` hold, and a bill",
-        closed_by="the sweep: lapsed",
-        spans=LAPSED,
-        booked=IN_FULL,
+        leaves=WITH_A_BILL,
     ),
-    Crash(
-        step="the settlement is on its way, and lands after the death",
-        before="settle",
-        arrives_later=True,
-        billed=True,
-        leaves="nothing open",
-        closed_by="its own settlement",
-        spans=SETTLED,
-        booked=COST,
-    ),
-    Crash(
-        step="the settlement has landed, its answer not come",
-        after="settle",
-        billed=True,
-        leaves="nothing open",
-        closed_by="its own settlement",
-        spans=SETTLED,
-        booked=COST,
-    ),
-    Crash(
-        step="all is settled, the client not yet answered",
-        after="all",
-        billed=True,
-        leaves="nothing open",
-        closed_by="its own settlement",
-        spans=SETTLED,
-        booked=COST,
-    ),
-    Crash(
+    LEFT_SETTLED(step="the settlement is on its way, and lands after the death", before="settle", arrives_later=True),
+    LEFT_SETTLED(step="the settlement has landed, its answer not come", after="settle"),
+    LEFT_SETTLED(step="all is settled, the client not yet answered", after="all"),
+    LEFT_OPEN(
         step="no try of the hold was answered, the cancel not yet sent",
         answers_lost="hold",
         before="tombstone",
-        left=(CALL,),
         leaves="a `call` hold: a phantom",
-        closed_by="the sweep: lapsed",
-        spans=LAPSED,
-        booked=IN_FULL,
     ),
     Crash(
         step="no try of the hold was answered, the cancel has landed",
@@ -214,25 +172,12 @@ CRASHES = (
         spans=(("expire", "expired"), ("record", "recorded")),
         booked=COST,
     ),
-    Crash(
+    LEFT_RECORDED(
         step="`record`: it is on its way, and lands after the death; the agent sends it again",
-        route=RECORD,
         before="record",
         arrives_later=True,
-        leaves="nothing open",
-        closed_by="the first record",
-        spans=(("settle", "recorded"),),
-        booked=COST,
     ),
-    Crash(
-        step="`record`: it has landed, the answer not come; the agent sends it again",
-        route=RECORD,
-        after="record",
-        leaves="nothing open",
-        closed_by="the first record",
-        spans=(("settle", "recorded"),),
-        booked=COST,
-    ),
+    LEFT_RECORDED(step="`record`: it has landed, the answer not come; the agent sends it again", after="record"),
 )
 
 

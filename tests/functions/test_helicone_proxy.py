@@ -1,8 +1,9 @@
 """Calls through Helicone's proxy, from the function's event to the books: what it is told, and what each way to fail costs."""
 
+import json
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.fakes import helicone
 from tests.fakes.gate import TENANT, Gate, gate, message
 from tests.fakes.http_server import Reply, Server, bad_gateway, json_reply, serving
-from tests.fakes.openai_provider import complete, declined, provider
+from tests.fakes.openai_provider import TOKENS_IN, TOKENS_OUT, complete, declined, provider
 from tollgate import wiring
 from tollgate.domain.span import Outcome
 
@@ -45,12 +46,14 @@ def road(deployed: Road, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
     deployed.openai.received.clear()
     forward = deployed.proxy.answer
     new_environment()
+    for breaker in wiring.breakers().recent():
+        wiring.breakers().remove(breaker)
     yield deployed
     deployed.proxy.answer, deployed.openai.answer = forward, complete
 
 
 def new_environment() -> None:
-    for built in (wiring.settings, wiring.upstream, wiring.chat_ports):
+    for built in (wiring.settings, wiring.upstream, wiring.breakers, wiring.guard, wiring.chat_ports):
         built.cache_clear()
 
 
@@ -126,6 +129,10 @@ def test_a_proxy_that_is_not_there_costs_nothing_and_the_call_is_served_directly
     assert counted(capsys, "HeliconeFailed")
 
 
+EACH_WAY = pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+
+
+@EACH_WAY
 @pytest.mark.parametrize(
     "broken",
     [
@@ -139,12 +146,12 @@ def test_a_proxy_that_is_not_there_costs_nothing_and_the_call_is_served_directly
     ids=["502 page", "401 of its own", "cut before an answer", "cut in the body", "200 page", "500 of its own"],
 )
 def test_what_the_proxy_was_sent_may_be_billed_so_the_call_costs_its_hold_and_the_next_go_directly(
-    road: Road, broken: object, capsys: pytest.CaptureFixture[str]
+    road: Road, broken: object, capsys: pytest.CaptureFixture[str], *, stream: bool
 ) -> None:
     road.proxy.answer = broken  # type: ignore[assignment]
     before = road.shop.page
 
-    failed = road.shop.chat()
+    failed = road.shop.chat(stream=stream)
 
     assert failed.status == 504
     assert failed.body["error"]["code"] == "upstream_unknown"
@@ -154,7 +161,7 @@ def test_what_the_proxy_was_sent_may_be_billed_so_the_call_costs_its_hold_and_th
     assert road.asked() == (1, 0), "never tried again inside the hold"
     assert counted(capsys, "HeliconeFailed")
     for _ in range(2):
-        assert road.shop.chat().status == 200
+        assert road.shop.chat(stream=stream).status == 200
     assert road.asked() == (1, 2)
     assert road.shop.last_span.outcome is Outcome.OK
     assert counted(capsys, "HeliconeBypassed")
@@ -162,6 +169,59 @@ def test_what_the_proxy_was_sent_may_be_billed_so_the_call_costs_its_hold_and_th
     assert page is not None
     assert page.use.held == 0
     assert page.seq - (before.seq if before else 0) == 3
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses"])
+def test_a_stream_comes_through_the_proxy_whole_and_is_settled_by_its_usage(road: Road, path: str) -> None:
+    what = {"messages": [message("Who is free?")]} if path.endswith("completions") else {"input": "Who is free?"}
+
+    answer = road.shop.post(path, {"model": "gpt-4o", "stream": True, **what})
+
+    assert answer.status == 200
+    assert road.asked() == (1, 1)
+    events = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
+    assert len(events) > 2
+    assert "tollgate" in (events[-1] if path.endswith("completions") else events[-1]["response"])
+    span = road.shop.last_span
+    assert (span.outcome, span.uncached, span.output) == (Outcome.OK, TOKENS_IN, TOKENS_OUT)
+    assert 0 < span.cost_nanousd < span.held_nanousd
+
+
+def test_a_stream_that_the_proxy_cuts_off_costs_its_hold_and_the_next_goes_directly(road: Road) -> None:
+    forward = road.proxy.answer
+    road.proxy.answer = lambda received: replace(forward(received), cut=300)
+
+    assert road.shop.chat(stream=True).status == 504
+
+    span = road.shop.last_span
+    assert (span.outcome, span.cost_nanousd) == (Outcome.UNKNOWN, span.held_nanousd)
+    assert road.asked() == (1, 1)
+    assert road.shop.chat(stream=True).status == 200
+    assert road.asked() == (1, 2)
+
+
+@EACH_WAY
+@pytest.mark.parametrize(
+    ("broken", "counted"),
+    [
+        (bad_gateway, 0),
+        (helicone.unauthorized, 0),
+        (lambda _: Reply(content=b"<html>Welcome</html>"), 0),
+        (lambda _: json_reply({"error": {"message": "overloaded"}}, status=500, x_request_id="req_1"), 1),
+        (lambda _: Reply(content=b"<html>", status=502, headers={"x-request-id": "req_1"}), 1),
+        (lambda _: Reply(cut=0), 1),
+    ],
+    ids=["502 page", "401 of its own", "200 page", "500 of the provider's", "502 with the provider's id", "nothing"],
+)
+def test_what_the_proxy_says_of_itself_does_not_count_against_the_provider(
+    road: Road, broken: object, counted: int, *, stream: bool
+) -> None:
+    """Each function finds out for itself, and ten of them would stop a model that works. What may be the provider's fault counts."""
+    road.proxy.answer = broken  # type: ignore[assignment]
+
+    road.shop.chat(stream=stream)
+
+    assert sum(breaker.failures for breaker in wiring.breakers().recent()) == counted
 
 
 def test_a_refusal_of_the_provider_s_own_is_the_caller_s_and_the_proxy_is_kept(road: Road) -> None:

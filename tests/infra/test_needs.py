@@ -15,6 +15,14 @@ from tests.infra.template import ROOT, functions, handler, layers, variables
 
 CLIENTS = ROOT / "tests" / "system" / "conformance" / "node"
 FOLDERS = {"BaseLayer": "base", "OpenAiLayer": "openai", "PostgresLayer": "postgres", "HttpLayer": "http"}
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+GIVEN_BY_LAMBDA = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+}
 EVERY_FUNCTION = pytest.mark.parametrize("name", sorted(functions()))
 
 
@@ -40,7 +48,7 @@ def test_no_layer_is_carried_for_nothing(name: str) -> None:
 def test_every_setting_that_is_read_is_given(name: str) -> None:
     function = functions()[name]
 
-    assert needs_of(handler(function)).settings <= variables(function)
+    assert needs_of(handler(function)).settings <= variables(function) | GIVEN_BY_LAMBDA
 
 
 def test_the_layer_has_each_service_that_boto3_is_asked_for() -> None:

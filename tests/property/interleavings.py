@@ -233,15 +233,16 @@ def explore(scope: Scope, *, states_max: int) -> int:
     return len(seen)
 
 
-def walk(scope: Scope, seed: int) -> None:
-    """One history, drawn."""
+def walk(scope: Scope, seed: int) -> World:
+    """One history, drawn. Returns the world in which it ended; raises as `explore` does."""
     rng, world = random.Random(seed), scope.start()
     for _ in range(200):
         _check(scope, world)
         steps = list(scope.steps(world))
         if not steps:
-            return
+            return world
         world = _told(world, rng.choice(steps))()
+    return world
 
 
 def _check(scope: Scope, world: World) -> None:

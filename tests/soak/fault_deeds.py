@@ -25,9 +25,9 @@ from tests.fakes.ledger_world import (
     a_tenant,
     labels,
 )
-from tests.fakes.local_dynamodb import dynamodb_at
 from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
 from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
+from tollgate.adapters.dynamodb_wire import new_wire
 from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.chat import parse_chat
 from tollgate.domain.errors import LedgerUnavailable, TollgateError
@@ -133,7 +133,7 @@ class Gate:
     """One process' way to the ledger, used by several threads."""
 
     def __init__(self, orders: Orders) -> None:
-        client = dynamodb_at(orders.url, read_timeout_s=orders.read_timeout_s)
+        client = new_wire(orders.url, read_timeout_s=orders.read_timeout_s)
         self.ledger = DynamoDbLedger(client, TABLE)
         self.accounts = DynamoDbAccounts(client, TABLE)
         self.known = KnownSettings(self.accounts)

@@ -148,6 +148,27 @@ class Tenant:
         )
 
 
+@dataclass(frozen=True)
+class Breakers:
+    admin: Tollgate
+
+    def listed(self) -> list[dict[str, Any]]:
+        answer = self.admin.get("/api/breakers")
+        assert answer.status_code == 200, answer.text
+        listed: list[dict[str, Any]] = answer.json()["breakers"]
+        return listed
+
+    def of(self, model: str) -> dict[str, Any]:
+        found = [breaker for breaker in self.listed() if breaker.get("model") == model]
+        return found[0] if found else {"state": "closed", "failures": 0}
+
+    def reset(self, model: str | None = None) -> None:
+        """Closes that of a model, or all."""
+        for breaker in self.listed():
+            if model in (None, breaker.get("model")):
+                assert self.admin.delete(f"/api/breakers/{breaker['id']}").status_code == 204
+
+
 def new_tenant(admin: Tollgate, stack: Stack, **budget: object) -> Tenant:
     tenant_id = f"shop-{secrets.token_hex(4)}"
     made = admin.put(f"/api/cost/budget/{tenant_id}", budget)

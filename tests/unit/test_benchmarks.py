@@ -3,7 +3,11 @@
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import crowd, hold, hot, page, stage
+from tests.bench import call, cold, crowd, hold, hot, page, stage
+from tests.bench.busy_page import page_with
+from tests.bench.busy_shop import a_busy_shop
+from tests.bench.cold_start import colds, function_names
+from tests.bench.first_events import first_events
 
 
 def test_a_name_without_a_benchmark_is_refused_before_any_runs() -> None:
@@ -38,3 +42,33 @@ def test_the_page_s_books_are_equal_after_every_scene() -> None:
     assert any(answer.code == "ThrottlingException" for answer in throttled.tally.answers)
     assert "| 5 |" in hot.latencies([calm])
     assert "in_flight" in crowd.beyond([crowded])
+
+
+def test_a_governed_call_is_measured_in_all_its_parts() -> None:
+    text = "\n".join(call.report(in_flight=(1,), calls=1))
+
+    for part in ("parse", "bound", "price", "hold: ours", "upstream client", "settle: ours", "render", "a call in all"):
+        assert f"| {part} |" in text
+
+
+def test_a_cold_start_ends_with_the_answer_that_its_first_event_should_have() -> None:
+    with colds() as found:
+        start = found.starts("routes/get_budget", times=1, compiled=False)[0]
+        imported = found.imports("routes/get_budget")
+
+    assert start.status == 200
+    assert "tollgate.edge.http" in {each.name for each in imported}
+
+
+def test_every_function_of_the_template_has_a_first_event() -> None:
+    settings = a_busy_shop()
+    page = page_with(1, settings, day=12, days_kept=1)
+
+    assert set(first_events(settings, page)) == set(function_names())
+
+
+def test_the_layers_are_measured_as_they_are_built() -> None:
+    text = "\n".join(cold.report(only=("streams/export_spans",), times=1))
+
+    assert "| streams/export_spans |" in text
+    assert "| EncodingsLayer |" in text

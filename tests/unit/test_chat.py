@@ -123,7 +123,7 @@ def test_no_text_has_more_tokens_than_bytes(counter: Any, texts: list[str]) -> N
     assert counter.count(texts) <= sum(len(text.encode()) for text in texts)
 
 
-@pytest.mark.parametrize("text", ["a" * 3_000, " " * 3_000, "word " * 50_000])
+@pytest.mark.parametrize("text", ["a" * 30_000, " " * 30_000, "word " * 50_000])
 def test_what_takes_too_long_to_count_is_taken_by_its_bytes(counter: Any, text: str) -> None:
     assert counter.count([text]) == len(text)
 
@@ -138,6 +138,7 @@ def test_every_field_that_is_let_through_reaches_the_upstream_or_is_set_by_the_g
         "stream_options": {"include_usage": False},
         "service_tier": "auto",
         "modalities": ["text"],
+        "prompt_cache_options": {"mode": "explicit"},
         "tools": [{"type": "function"}],
         "functions": [{"name": "f"}],
         "metadata": {"runId": "1"},

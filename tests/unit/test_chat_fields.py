@@ -9,6 +9,7 @@ from tollgate.domain.chat import ChatRequest, bound_by_bytes, parse_chat
 from tollgate.domain.chat_fields import MESSAGE_REFUSED, PARTS_REFUSED, REFUSED
 from tollgate.domain.errors import NotBounded, RequestInvalid
 from tollgate.domain.request_fields import DEPTH_MAX
+from tollgate.domain.responses import parse_responses
 from tollgate.domain.span import Attribution
 
 CUSTOM = {
@@ -42,6 +43,25 @@ def test_a_part_that_cannot_be_bounded_is_refused_with_what_to_send_instead(kind
 def test_a_cache_write_with_a_lifetime_of_its_own_is_refused(part: dict[str, Any]) -> None:
     with pytest.raises(NotBounded, match="leave it out"):
         a_chat(part)
+
+
+@pytest.mark.parametrize("options", [{"mode": "explicit"}, {"mode": "implicit", "ttl": "30m"}, {"ttl": None}, {}, None])
+def test_what_is_cached_for_as_long_as_usual_is_within_the_bound_already(options: Any) -> None:
+    """OpenAI's default is 30 minutes, and every bound takes all input for cache writes."""
+    with_options = a_chat(prompt_cache_options=options)
+
+    assert bound_by_bytes(with_options, a_tenant(), DEAR) == bound_by_bytes(a_chat(), a_tenant(), DEAR)
+
+
+@pytest.mark.parametrize(
+    "options", [{"ttl": "12h"}, {"ttl": 30}, {"mode": "explicit", "prewarm": True}, {"mode": ["explicit"]}]
+)
+@pytest.mark.parametrize("parse", [parse_chat, parse_responses])
+def test_a_cache_that_costs_more_is_refused_by_the_option_s_name(options: dict[str, Any], parse: Any) -> None:
+    body = {"messages": [{"role": "user", "content": "hello"}]} if parse is parse_chat else {"input": "hello"}
+
+    with pytest.raises(NotBounded, match=r"^prompt_cache_options\.\w+: .*leave it out"):
+        parse(body | {"prompt_cache_options": options}, Attribution(), default_model="dear")
 
 
 @pytest.mark.parametrize("name", [*MESSAGE_REFUSED, "attachments"])

@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tollgate.adapters import tiktoken_counter
-from tollgate.adapters.tiktoken_counter import PIECE_MAX, REQUEST_COUNTED_MAX, TEXT_COUNTED_MAX, TiktokenCounter
+from tollgate.adapters.tiktoken_counter import (
+    PIECE_MAX,
+    REQUEST_COUNTED_MAX,
+    RUN_COUNTED_MAX,
+    TEXT_COUNTED_MAX,
+    TiktokenCounter,
+)
 
 # How o200k_base cuts a text into the pieces that it merges (tiktoken_ext/openai_public.py), with Rust's meaning of a space spelled out.
 PIECES = regex.compile(
@@ -52,7 +58,11 @@ ADVERSARIAL = {
 PARTS = st.sampled_from(
     [" ", "\n", "\r\n", "/", "^", "a", "A", "1", "'s", "é", "中", "\u0301", "\x1c", "\x85", "\u2028", "\u00a0", "😀"]
 )
-RUNS = st.builds(lambda part, more, times: (part + more) * times, PARTS, PARTS | st.just(""), st.integers(1, 3_000))
+# A few, or about as many as are just counted and just not.
+TIMES = (
+    st.integers(1, 50) | st.integers(RUN_COUNTED_MAX // 2 - 9, RUN_COUNTED_MAX // 2 + 9) | st.just(RUN_COUNTED_MAX - 1)
+)
+RUNS = st.builds(lambda part, more, times: (part + more) * times, PARTS, PARTS | st.just(""), TIMES)
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
@@ -85,3 +95,8 @@ def test_a_long_text_and_what_comes_after_much_of_a_request_are_taken_by_their_b
 
 def test_ordinary_text_is_tokenized(spy: Spy) -> None:
     assert TiktokenCounter().count(["The furnace is out.\n\n", "家の暖房が故障しました。"]) == 2
+
+
+def test_pages_of_a_language_without_spaces_are_tokenized(spy: Spy) -> None:
+    """By their bytes they would be held at three times what they cost."""
+    assert TiktokenCounter().count(["家の暖房が故障しました。" * 1_500]) == 1

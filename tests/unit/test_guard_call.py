@@ -313,8 +313,11 @@ def test_where_the_table_cannot_be_asked_calls_pass() -> None:
     world.breakers.away = True
 
     world.open(environment)
+    reply = world.call(environment, OK)
 
-    world.call(environment, OK)
+    assert reply.answer == OK
+    assert (reply.taken.offer.price.model, reply.downgraded) == ("dear", False)
+    assert world.alerts.told == []
 
 
 def test_switched_off_it_neither_reads_nor_opens() -> None:

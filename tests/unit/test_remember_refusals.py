@@ -81,3 +81,39 @@ def test_a_rate_is_refused_whatever_is_asked() -> None:
     memory = learned(replace(REFUSAL, reason=Reason.RATE, window=None, retry_at=NOON + timedelta(seconds=30)))
 
     assert recalled(memory, least=1) is not None
+
+
+IN_FLIGHT = replace(REFUSAL, reason=Reason.IN_FLIGHT, window=None, retry_at=NOON + timedelta(seconds=2))
+
+
+def test_calls_in_flight_are_remembered_as_long_as_anything_else_while_the_page_says_so_again() -> None:
+    memory, now, told = RefusalMemory(), 0.0, []
+    for _ in range(7):
+        asked_at = NOON + timedelta(seconds=now)
+        refusal = replace(IN_FLIGHT, retry_at=asked_at + timedelta(seconds=2))
+        said = memory.learn(refusal, WINDOW, version=3, now=asked_at)
+        wait = (said.retry_at - asked_at).total_seconds()
+        assert recalled(memory, after=now + wait) is None, "whoever waits as told is not refused from memory"
+        told.append(wait)
+        now += wait
+
+    assert told == [2, 2, 4, 8, 16, 16, 16]
+
+
+def test_who_is_refused_from_memory_is_told_when_it_ends() -> None:
+    memory = learned(IN_FLIGHT)
+    for seconds in (2, 4):
+        at = NOON + timedelta(seconds=seconds)
+        memory.learn(replace(IN_FLIGHT, retry_at=at + timedelta(seconds=2)), WINDOW, version=3, now=at)
+
+    refusal = recalled(memory, after=7.9)
+
+    assert refusal is not None
+    assert refusal.retry_at == NOON + timedelta(seconds=8)
+    assert recalled(memory, after=8) is None
+
+
+def test_what_is_told_of_a_budget_is_its_window_s_end_whatever_the_memory_does() -> None:
+    memory = RefusalMemory()
+
+    assert memory.learn(REFUSAL, WINDOW, version=3, now=NOON) == REFUSAL

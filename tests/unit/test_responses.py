@@ -240,6 +240,15 @@ def test_the_cheaper_model_answers_without_a_thought_where_it_was_not_asked_for_
     )
 
 
+def test_how_to_cache_is_said_to_the_model_that_was_asked_for_alone() -> None:
+    """Models before gpt-5.6 refuse it."""
+    options = {"mode": "explicit", "ttl": "30m"}
+    request = asked(prompt_cache_options=options)
+
+    assert request.sent(MODEL, PRICE, output_tokens=77)["prompt_cache_options"] == options
+    assert "prompt_cache_options" not in request.sent(LUNA, LUNA_PRICE, output_tokens=77)
+
+
 def test_a_temperature_is_not_taken_to_a_model_that_always_thinks() -> None:
     assert menu("gpt-5.4", "gpt-5-mini").cheaper
     assert not menu("gpt-5.4", "gpt-5-mini", temperature=0.2).cheaper

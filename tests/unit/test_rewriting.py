@@ -202,6 +202,14 @@ def test_sampling_is_left_out_where_a_stand_in_does_not_take_it(
     assert ("verbosity" in body) == (target != "gpt-4o-mini")
 
 
+def test_how_to_cache_is_said_to_the_model_that_was_asked_for_alone() -> None:
+    """Models before gpt-5.6 refuse it."""
+    chat = a_chat("gpt-6-luna", prompt_cache_options={"mode": "explicit"})
+
+    assert "prompt_cache_options" in sent(chat, "gpt-6-luna")
+    assert "prompt_cache_options" not in sent(chat, "gpt-4o-mini")
+
+
 @pytest.mark.parametrize(
     ("model", "name"),
     [("gpt-4o", "max_tokens"), ("gpt-6-luna", "max_completion_tokens"), ("o3", "max_completion_tokens")],

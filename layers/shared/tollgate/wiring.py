@@ -9,9 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tollgate.domain.breaker import BreakerRules
 from tollgate.domain.hold_id import draw_key
-from tollgate.domain.loop import LoopRules
 from tollgate.domain.money import from_usd
 from tollgate.domain.page import HoldKind
 from tollgate.domain.region import region_factor
@@ -19,7 +17,6 @@ from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.window import ZoneFrom
 from tollgate.settings import Settings, read_settings
 from tollgate.usecases.know_settings import KnownSettings
-from tollgate.usecases.remember_refusals import RefusalMemory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +33,7 @@ if TYPE_CHECKING:
     from tollgate.adapters.price_book import FilePriceBook
     from tollgate.adapters.project_keys import ProjectKey
     from tollgate.adapters.tiktoken_counter import TiktokenCounter
+    from tollgate.domain.breaker import BreakerRules
     from tollgate.ports import (
         Alerts,
         Bill,
@@ -71,9 +69,9 @@ def clock() -> datetime:
 
 @cache
 def dynamodb() -> Any:
-    from tollgate.adapters.dynamodb_client import new_client
+    from tollgate.adapters.dynamodb_wire import new_dynamodb
 
-    return new_client()
+    return new_dynamodb()
 
 
 @cache
@@ -225,6 +223,7 @@ def _count(name: str) -> None:
 @cache
 def chat_ports() -> "ChatPorts":
     from tollgate.usecases.complete_chat import ChatPorts
+    from tollgate.usecases.remember_refusals import RefusalMemory
 
     return ChatPorts(
         ledger=ledger(),
@@ -248,7 +247,9 @@ def breakers() -> "DynamoDbBreakers":
     return DynamoDbBreakers(dynamodb(), settings().ledger_table)
 
 
-def breaker_rules() -> BreakerRules:
+def breaker_rules() -> "BreakerRules":
+    from tollgate.domain.breaker import BreakerRules
+
     return BreakerRules(
         failures=settings().breaker_failures,
         limits=settings().breaker_rate_limits,
@@ -261,6 +262,7 @@ def breaker_rules() -> BreakerRules:
 @cache
 def guard() -> "Guard":
     from tollgate.adapters.logged_alerts import LoggedAlerts
+    from tollgate.domain.loop import LoopRules
     from tollgate.usecases.guard_call import Guard
     from tollgate.usecases.notice_loops import LoopMemory
     from tollgate.usecases.watch_breakers import BreakerWatch

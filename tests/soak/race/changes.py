@@ -12,8 +12,8 @@ from typing import Any
 from tests.soak.race.journal import Journal
 from tests.soak.race.scenario import ANY_RATE, WORST, RunningClock, Scenario, World, first_settings
 from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
-from tollgate.adapters.dynamodb_client import new_client
 from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
+from tollgate.adapters.dynamodb_wire import new_dynamodb
 from tollgate.domain.errors import LedgerUnavailable, RaiseNotFound, RequestInvalid
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.page import Page
@@ -29,7 +29,7 @@ def run_changes(
     world: World, ready: Callable[[], object], is_over: Callable[[], bool], wait: Callable[[float], object]
 ) -> None:
     os.environ.update(world.environment)
-    client: Any = new_client()
+    client: Any = new_dynamodb()
     with Journal(world.journals, "changes") as journal:
         ready()
         desk = AdminDesk(

@@ -14,7 +14,7 @@ from tests.soak.race.planted import PLANTED, Forgetful
 from tests.soak.race.scenario import OPEN_MAX, WORST, RunningClock, Scenario, World, in_real_time
 from tests.soak.race.watched_ledger import WatchedLedger
 from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
-from tollgate.adapters.dynamodb_client import new_client
+from tollgate.adapters.dynamodb_wire import new_dynamodb
 from tollgate.domain.errors import BudgetRefused, LedgerUnavailable
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.page import HoldKind, Page
@@ -36,7 +36,7 @@ ELSEWHERE = 60
 def run_gate(world: World, number: int, ready: Callable[[], object]) -> None:
     """`ready` waits for all the others."""
     os.environ.update(world.environment)
-    client: Any = new_client()
+    client: Any = new_dynamodb()
     kind, attributes = PLANTED[world.scenario.planted] if world.scenario.planted else (WatchedLedger, ())
     with Journal(world.journals, f"gate-{number}") as journal:
         ledger = kind(Forgetful(client, attributes) if attributes else client, world.table, journal)

@@ -1,13 +1,12 @@
 """Faults that a gate can be given, so that the race can show that it would find them."""
 
 from collections.abc import Collection
-from datetime import datetime
 from typing import Any
 
 from tests.soak.race.watched_ledger import WatchedLedger
 from tollgate.domain.posting import Posting, refusal_of
 from tollgate.domain.tenant import TenantSettings
-from tollgate.ports import Posted, Refused, Unreachable
+from tollgate.ports import Refused
 
 PLACEHOLDERS = ("ExpressionAttributeNames", "ExpressionAttributeValues")
 
@@ -41,20 +40,9 @@ def _placeholders(expression: str) -> set[str]:
 class ReadsFirst(WatchedLedger):
     """Decides a hold by a page that it read a moment before, as peers do, and writes it without the terms of money."""
 
-    def post(
-        self,
-        posting: Posting,
-        settings: TenantSettings | None,
-        *,
-        tenant_id: str,
-        month: str,
-        until: datetime | None = None,
-    ) -> Posted | Refused | Unreachable:
-        if posting.opens is not None and settings is not None:
-            page = self.read_page(tenant_id, month)
-            if refusal_of(page, settings, posting) is not None:
-                return Refused(page=page)
-        return super().post(posting, settings, tenant_id=tenant_id, month=month, until=until)
+    def _before_hold(self, posting: Posting, settings: TenantSettings, tenant_id: str, month: str) -> Refused | None:
+        page = self.read_page(tenant_id, month)
+        return Refused(page=page) if refusal_of(page, settings, posting) is not None else None
 
 
 MONEY = ("used", "used_")

@@ -7,8 +7,8 @@ from typing import Any
 from tests.soak.race.journal import Journal
 from tests.soak.race.scenario import RunningClock, World
 from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
-from tollgate.adapters.dynamodb_client import new_client
 from tollgate.adapters.dynamodb_ledger import DynamoDbLedger
+from tollgate.adapters.dynamodb_wire import new_dynamodb
 from tollgate.domain.errors import LedgerUnavailable
 from tollgate.usecases.sweep_holds import GRACE, sweep_holds
 
@@ -19,7 +19,7 @@ def run_sweeps(
     world: World, number: int, ready: Callable[[], object], is_over: Callable[[], bool], wait: Callable[[float], object]
 ) -> None:
     os.environ.update(world.environment)
-    client: Any = new_client()
+    client: Any = new_dynamodb()
     ledger, accounts = DynamoDbLedger(client, world.table), DynamoDbAccounts(client, world.table)
     with Journal(world.journals, f"sweeps-{number}") as journal:
         ready()

@@ -1,19 +1,19 @@
 """The tenants' settings in DynamoDB. A change sets the account and the pages of three months in one transaction."""
 
-import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from tollgate.adapters.dynamodb_client import Failure, failure_of
+from tollgate.adapters.dynamodb_failures import Failure, failure_of
+from tollgate.adapters.dynamodb_tries import tried
 from tollgate.adapters.page_item import Item, new_agent_value, number, page_key, tenant_key
-from tollgate.domain.errors import LedgerUnavailable
 from tollgate.domain.settings_text import settings_from_text, settings_to_text
 from tollgate.domain.tenant import TenantSettings
 
 TRIES = 4
+AWAY = "The ledger cannot be reached now. Try again in a moment."
 
 
 class DynamoDbAccounts:
@@ -99,17 +99,7 @@ class DynamoDbAccounts:
         return item
 
     def _call(self, send: Callable[[], Any]) -> Any:
-        last: Exception | None = None
-        for number_of_try in range(TRIES):
-            if number_of_try:
-                self._sleep(random.uniform(0.01, 0.1) * 2**number_of_try)  # noqa: S311
-            try:
-                return send()
-            except (ClientError, BotoCoreError) as error:
-                if failure_of(error) in (Failure.REFUSED, Failure.BROKEN):
-                    raise
-                last = error
-        raise LedgerUnavailable("The ledger cannot be reached now. Try again in a moment.") from last
+        return tried(send, tries=TRIES, first_pause_s=0.01, sleep=self._sleep, away=AWAY)
 
 
 def _account_key(tenant_id: str) -> Item:

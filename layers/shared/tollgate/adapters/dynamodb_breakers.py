@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tollgate.adapters.dynamodb_client import Failure, failure_of
+from tollgate.adapters.dynamodb_failures import Failure, failure_of
 from tollgate.adapters.page_item import Item, number
 from tollgate.domain.breaker import Breaker
 from tollgate.domain.breaker_text import breaker_from_text, breaker_to_text

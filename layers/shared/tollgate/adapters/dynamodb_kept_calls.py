@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tollgate.adapters.dynamodb_client import Failure, failure_of
+from tollgate.adapters.dynamodb_failures import Failure, failure_of
 from tollgate.adapters.page_item import Item, number
 from tollgate.domain.errors import LedgerUnavailable
 from tollgate.domain.idempotency import Attempt, KeptAnswer, KeptCall

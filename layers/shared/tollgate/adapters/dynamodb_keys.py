@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tollgate.adapters.dynamodb_client import Failure, failure_of
+from tollgate.adapters.dynamodb_failures import Failure, all_items, failure_of
 from tollgate.adapters.page_item import Item, number
 from tollgate.domain.errors import LedgerUnavailable
 from tollgate.ports import KeyEntry
@@ -35,8 +35,7 @@ class DynamoDbKeys:
         return "Attributes" in answer
 
     def list(self) -> Sequence[KeyEntry]:
-        pages = self._client.get_paginator("scan").paginate(TableName=self._table)
-        items = self._call(lambda: [item for page in pages for item in page["Items"]])
+        items = self._call(lambda: all_items(self._client.scan, TableName=self._table))
         return sorted((_entry_of(item) for item in items), key=lambda entry: entry.created_at)
 
     def _call(self, send: Callable[[], Any]) -> Any:

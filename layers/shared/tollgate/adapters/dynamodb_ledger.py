@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tollgate.adapters.dynamodb_client import Failure, failure_of, reasons_of
+from tollgate.adapters.dynamodb_failures import Failure, all_items, failure_of, reasons_of
 from tollgate.adapters.page_item import SHARDS, Item, new_page_item, number, page_key, page_of, tenant_key
 from tollgate.adapters.posting_write import Write, update_of
 from tollgate.domain.errors import LedgerUnavailable
@@ -116,13 +116,13 @@ class DynamoDbLedger:
     def due_pages(self, before: datetime) -> Sequence[tuple[str, str]]:
         found: list[tuple[str, str]] = []
         for shard in range(SHARDS):
-            pages = self._client.get_paginator("query").paginate(
-                TableName=self._table,
-                IndexName="due",
-                KeyConditionExpression="due_shard = :shard AND due <= :before",
-                ExpressionAttributeValues={":shard": {"S": str(shard)}, ":before": number(int(before.timestamp()))},
-            )
-            items = self._call(lambda pages=pages: [item for page in pages for item in page["Items"]])  # type: ignore[misc]
+            query = {
+                "TableName": self._table,
+                "IndexName": "due",
+                "KeyConditionExpression": "due_shard = :shard AND due <= :before",
+                "ExpressionAttributeValues": {":shard": {"S": str(shard)}, ":before": number(int(before.timestamp()))},
+            }
+            items = self._call(lambda query=query: all_items(self._client.query, **query))  # type: ignore[misc]
             found += [
                 (item["pk"]["S"].removeprefix("TENANT#"), item["sk"]["S"].removeprefix("MONTH#")) for item in items
             ]

@@ -1,18 +1,17 @@
 """All pages and accounts in DynamoDB, without regard to a call: for the expiry of past months and for a restore."""
 
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from tollgate.adapters.dynamodb_accounts import account_item
-from tollgate.adapters.dynamodb_client import Failure, failure_of
+from tollgate.adapters.dynamodb_failures import Failure, failure_of
 from tollgate.adapters.dynamodb_ledger import record_item
+from tollgate.adapters.dynamodb_tries import tried
 from tollgate.adapters.page_item import Item, body_of, month_key, new_agent_value, number, page_key, page_of, shard_of
 from tollgate.adapters.posting_write import Write
-from tollgate.domain.errors import LedgerUnavailable
 from tollgate.domain.page import Page
 from tollgate.domain.past_page import PastPage
 from tollgate.domain.tenant import TenantSettings
@@ -20,6 +19,7 @@ from tollgate.ports import Record
 
 # Nobody waits for these, and a scan of a whole table is throttled sooner than a call.
 TRIES = 8
+AWAY = "The ledger cannot be reached now. What was done stays done: start again."
 EXPIRES, EXPIRES_SEQ = "ttl", "ttl_seq"
 
 
@@ -131,17 +131,7 @@ class DynamoDbShelf:
             return False
 
     def _call(self, send: Callable[[], Any]) -> Any:
-        last: Exception | None = None
-        for number_of_try in range(TRIES):
-            if number_of_try:
-                self._sleep(random.uniform(0.05, 0.1) * 2**number_of_try)  # noqa: S311
-            try:
-                return send()
-            except (ClientError, BotoCoreError) as error:
-                if failure_of(error) in (Failure.REFUSED, Failure.BROKEN):
-                    raise
-                last = error
-        raise LedgerUnavailable("The ledger cannot be reached now. What was done stays done: start again.") from last
+        return tried(send, tries=TRIES, first_pause_s=0.05, sleep=self._sleep, away=AWAY)
 
 
 def _stands_still(write: Write, page: Page) -> None:

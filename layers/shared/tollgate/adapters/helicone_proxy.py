@@ -85,13 +85,16 @@ class HeliconeProxy:
 
 
 def _own_word(result: UpstreamResult) -> UpstreamResult:
-    """Each answer of the provider's has its request id, and the proxy hands it on. A refusal without one is the proxy's own, and says
-    nothing of what the provider did. The code of what is unclear says that a proxy stood between."""
+    """Each answer of the provider's has its request id, and the proxy hands it on. One without is the proxy's own, and says nothing of
+    what the provider did. The code of what is unclear says that a proxy stood between; where nothing came, it may be either's fault."""
     if isinstance(result, Unclear):
-        return replace(result, code=f"proxy_{result.code}")
+        return replace(result, code=f"proxy_{result.code}", of_proxy=result.signed is False)
     if isinstance(result, Declined) and "x-request-id" not in {name.lower() for name in result.headers}:
         return Unclear(
-            message=f"A {result.status} came back that is not the provider's own.", code=f"proxy_status_{result.status}"
+            message=f"A {result.status} came back that is not the provider's own.",
+            code=f"proxy_status_{result.status}",
+            signed=False,
+            of_proxy=True,
         )
     return result
 

@@ -17,12 +17,14 @@ from tollgate.ports import Listener
 
 T = TypeVar("T")
 CONNECT_TIMEOUT_S = 5.0
-# Each route of the provider's: the SDK's resource, which it imports at its first use, and what its `create` must be given.
-ROUTES = {
-    "chat/completions": (attrgetter("chat.completions"), ("model", "messages")),
-    "responses": (attrgetter("responses"), ()),
-    "embeddings": (attrgetter("embeddings"), ("model", "input")),
+# Each route of the provider's: the SDK's resource, which it imports at its first use, and what its `create` insists on being given.
+ROUTES: dict[str, tuple[Callable[[Any], Any], dict[str, Any]]] = {
+    "chat/completions": (attrgetter("chat.completions"), {"model": "", "messages": []}),
+    "responses": (attrgetter("responses"), {}),
+    "embeddings": (attrgetter("embeddings"), {"model": "", "input": ""}),
 }
+# Of tenants with projects of their own, and of rotated keys: beyond that they are made anew.
+KEYS_MAX = 200
 PASSED_HEADERS = ("x-request-id", "openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
 
 
@@ -46,6 +48,7 @@ class OpenAiUpstream:
         self._connect_timeout_s = connect_timeout_s
         self._project_key = project_key
         self._client: Any = None
+        self._by_key: dict[str, Any] = {}
 
     def complete(
         self,
@@ -67,7 +70,7 @@ class OpenAiUpstream:
             return NotSent(message=str(error), ours=True)
         try:
             timeout, headers = _timeout(timeout_s, self._connect_timeout_s), self._headers(labels)
-            call = _call(client.with_options(timeout=timeout, default_headers=headers), path, request)
+            call = _call(client, path, request, timeout=timeout, extra_headers=headers)
             return _read_stream(call, ends, listener) if request.get("stream") else _read_body(call, ends)
         except openai.APIStatusError as error:
             return _declined(error)
@@ -90,11 +93,18 @@ class OpenAiUpstream:
         return self._project_key(labels.tenant_id, labels.openai_project)
 
     def _ready_client(self, key: str) -> Any:
+        """The same one for every call with a key: a copy for each, as `with_options` makes it, takes as long as the call itself. All share
+        their connections."""
         import openai
 
         if self._client is None:
             self._client = openai.OpenAI(base_url=self._base_url, api_key=key, max_retries=0)
-        return self._client.with_options(api_key=key)
+            self._by_key[key] = self._client
+        if key not in self._by_key:
+            if len(self._by_key) >= KEYS_MAX:
+                self._by_key.clear()
+            self._by_key[key] = self._client.with_options(api_key=key)
+        return self._by_key[key]
 
 
 def _timeout(seconds: float, connect_seconds: float) -> Any:
@@ -103,26 +113,27 @@ def _timeout(seconds: float, connect_seconds: float) -> Any:
     return openai.Timeout(seconds, connect=min(connect_seconds, seconds))
 
 
-def _call(client: Any, path: str, request: Mapping[str, Any]) -> Any:
-    """Everything goes in `extra_body`: the SDK's own parameters would drop or refuse what it does not know."""
-    resource, required = ROUTES[path]
-    named = {name: request[name] for name in required}
-    rest = {name: value for name, value in request.items() if name not in named}
-    return resource(client).with_streaming_response.create(**named, extra_body=rest)
+def _call(client: Any, path: str, request: Mapping[str, Any], **options: Any) -> Any:
+    """Everything goes in `extra_body`, which is laid over what `create` is given: the SDK's own parameters would drop or refuse what it
+    does not know, and it walks each of them by its types, which of a long conversation takes as long as the call."""
+    resource, insisted_on = ROUTES[path]
+    return resource(client).with_streaming_response.create(**insisted_on, extra_body=request, **options)
 
 
 def _read_body(call: Any, ends: float) -> UpstreamResult:
     """Piece by piece: the SDK's time limit is that of each read, and a body that drips would outlive the function."""
     import httpx2
 
+    headers: Mapping[str, str] = {}
     try:
         with call as answer:
-            content = b"".join(_in_time(answer.iter_bytes(), ends))
-            return _answered(content, answer.headers)
+            headers = dict(answer.headers)
+            return _answered(b"".join(_in_time(answer.iter_bytes(), ends)), headers)
     except TimeoutError:
-        return _too_slow()
+        return _too_slow(headers)
     except (httpx2.HTTPError, httpx2.StreamError) as error:
-        return Unclear(message=f"The provider's answer broke off ({type(error).__name__}).", code="connection_broken")
+        message = f"The provider's answer broke off ({type(error).__name__})."
+        return Unclear(message=message, code="connection_broken", signed=_is_signed(headers))
 
 
 def _in_time(pieces: Iterable[T], ends: float) -> Iterator[T]:
@@ -133,8 +144,13 @@ def _in_time(pieces: Iterable[T], ends: float) -> Iterator[T]:
         yield piece
 
 
-def _too_slow() -> Unclear:
-    return Unclear(message="The provider's answer did not end in time.", code="timeout")
+def _too_slow(headers: Mapping[str, str]) -> Unclear:
+    return Unclear(message="The provider's answer did not end in time.", code="timeout", signed=_is_signed(headers))
+
+
+def _is_signed(headers: Mapping[str, str]) -> bool | None:
+    """Whether what came has the provider's request id; None where nothing came."""
+    return "x-request-id" in {name.lower() for name in headers} if headers else None
 
 
 def _answered(content: bytes, headers: Mapping[str, str]) -> UpstreamResult:
@@ -142,7 +158,8 @@ def _answered(content: bytes, headers: Mapping[str, str]) -> UpstreamResult:
         body = json.loads(content)
         usage = usage_of(body["usage"])
     except (ValueError, KeyError, TypeError):
-        return Unclear(message="The provider's answer could not be read.", code="unreadable_answer")
+        message = "The provider's answer could not be read."
+        return Unclear(message=message, code="unreadable_answer", signed=_is_signed(headers))
     return Answered(
         body=body,
         usage=usage,
@@ -158,6 +175,7 @@ def _read_stream(call: Any, ends: float, listener: Listener | None) -> UpstreamR
     import openai
 
     chunks: list[dict[str, Any]] = []
+    headers: Mapping[str, str] = {}
     try:
         with call as answer:
             headers = dict(answer.headers)
@@ -169,14 +187,18 @@ def _read_stream(call: Any, ends: float, listener: Listener | None) -> UpstreamR
                     if listener is not None:
                         listener.hear(chunks[-1])
     except TimeoutError:
-        return _too_slow()
+        return _too_slow(headers)
     except (openai.APIConnectionError, openai.APIStatusError):
         if not chunks:
             raise
-        return Unclear(message="The provider's stream broke off.", code="stream_cut")
+        return _stream_cut("The provider's stream broke off.", headers)
     except (httpx2.HTTPError, httpx2.StreamError, ValueError) as error:
-        return Unclear(message=f"The provider's stream broke off ({type(error).__name__}).", code="stream_cut")
+        return _stream_cut(f"The provider's stream broke off ({type(error).__name__}).", headers)
     return _streamed(chunks, headers)
+
+
+def _stream_cut(message: str, headers: Mapping[str, str]) -> Unclear:
+    return Unclear(message=message, code="stream_cut", signed=_is_signed(headers))
 
 
 def _has_chunk(line: str) -> bool:
@@ -186,11 +208,13 @@ def _has_chunk(line: str) -> bool:
 def _streamed(chunks: list[dict[str, Any]], headers: Mapping[str, str]) -> UpstreamResult:
     last = usage_chunk(chunks)
     if last is None:
-        return Unclear(message="The provider's stream ended without its usage.", code="stream_without_usage")
+        message = "The provider's stream ended without its usage."
+        return Unclear(message=message, code="stream_without_usage", signed=_is_signed(headers))
     try:
         usage = usage_of(last["usage"])
     except (ValueError, KeyError, TypeError):
-        return Unclear(message="The provider's usage could not be read.", code="unreadable_answer")
+        message = "The provider's usage could not be read."
+        return Unclear(message=message, code="unreadable_answer", signed=_is_signed(headers))
     return Answered(
         body={"chunks": chunks},
         usage=usage,
@@ -209,7 +233,8 @@ def _declined(error: Any) -> UpstreamResult:
         body = None
     envelope = body.get("error") if isinstance(body, dict) else None
     if not isinstance(envelope, dict) or (status >= 500 and not headers.get("x-request-id")):
-        return Unclear(message=f"A {status} came back that is not the provider's own.", code=f"status_{status}")
+        message = f"A {status} came back that is not the provider's own."
+        return Unclear(message=message, code=f"status_{status}", signed=_is_signed(headers))
     return Declined(
         status=status,
         body=body,

@@ -18,17 +18,21 @@ class Write:
     terms: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     values: Item = field(default_factory=dict)
+    # The same the other way round, for a name that is told again, and for a number or text that is.
+    _known_names: dict[str, str] = field(default_factory=dict)
+    _known_values: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def path(self, *parts: str) -> str:
-        return ".".join(self._name(part) for part in parts)
+        return ".".join([self._name(part) for part in parts])
 
     def value(self, value: Value) -> str:
-        for placeholder, known in self.values.items():
-            if known == value:
-                return placeholder
-        placeholder = f":v{len(self.values)}"
-        self.values[placeholder] = value
-        return placeholder
+        ((kind, content),) = value.items()
+        if not isinstance(content, str):
+            return self._new_value(value)
+        known = self._known_values.get((kind, content))
+        if known is None:
+            known = self._known_values[kind, content] = self._new_value(value)
+        return known
 
     def number(self, value: int) -> str:
         return self.value(number(value))
@@ -50,13 +54,17 @@ class Write:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
-    def _name(self, part: str) -> str:
-        for placeholder, known in self.names.items():
-            if known == part:
-                return placeholder
-        placeholder = f"#n{len(self.names)}"
-        self.names[placeholder] = part
+    def _new_value(self, value: Value) -> str:
+        placeholder = f":v{len(self.values)}"
+        self.values[placeholder] = value
         return placeholder
+
+    def _name(self, part: str) -> str:
+        known = self._known_names.get(part)
+        if known is None:
+            known = self._known_names[part] = f"#n{len(self.names)}"
+            self.names[known] = part
+        return known
 
 
 def update_of(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -25,6 +25,8 @@ MODEL_FIELDS = frozenset(
     {"kind", "input_max", "output_max", "names", "any_date", "capabilities", "prices", "sources", "max_tokens_refused"}
     | {"effort_none", "chat_tools", "temperature", "shutdown", "replacement"}
 )
+# A fine-tuned model has a name of its own, so that there is no end to names.
+KEPT = 256
 Entries = Mapping[str, Mapping[str, Any]]
 Ends = Callable[[], Mapping[str, date | None]]
 
@@ -53,6 +55,9 @@ class FilePriceBook:
         self._ends = ends
         self._warn = warn
         self._warned: set[str] = set()
+        # Values, made from the file's texts at each call otherwise.
+        self._kept_price = lru_cache(maxsize=KEPT)(self._price_at)
+        self._kept_model = lru_cache(maxsize=KEPT)(self._model_in)
 
     def price_of(self, model: str, at: datetime) -> Price:
         lifetime, day = self.lifetime_of(model), at.astimezone(UTC).date()
@@ -64,13 +69,20 @@ class FilePriceBook:
 
     def price_of_spent(self, model: str, at: datetime) -> Price:
         entry, day = self._models[self._base(model)], at.astimezone(UTC).date().isoformat()
-        in_force = [price for price in entry["prices"] if price.get("from", "") <= day]
+        in_force = [number for number, price in enumerate(entry["prices"]) if price.get("from", "") <= day]
         if not in_force:
             raise ModelNotPriced(model)
-        return _price(model, entry, in_force[-1], self._region)
+        return self._kept_price(model, in_force[-1])
 
     def model_of(self, model: str) -> Model:
-        return _model(model, self._models[self._base(model)], self.lifetime_of(model))
+        return self._kept_model(self.lifetime_of(model))
+
+    def _price_at(self, model: str, number: int) -> Price:
+        entry = self._models[self._base(model)]
+        return _price(model, entry, entry["prices"][number], self._region)
+
+    def _model_in(self, lifetime: Lifetime) -> Model:
+        return _model(lifetime.model, self._models[self._base(lifetime.model)], lifetime)
 
     def lifetime_of(self, model: str) -> Lifetime:
         base = self._base(model)

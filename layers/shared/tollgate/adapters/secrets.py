@@ -1,15 +1,21 @@
 """Secrets by ARN, kept for five minutes: a rotated one is found soon, and not every call asks for it."""
 
+import random
 import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import boto3
-from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tollgate.adapters.aws_json import AwsJson, is_enough
+from tollgate.adapters.dynamodb_failures import Failure, failure_of
 
 KEPT_SECONDS = 300.0
-CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 2, 5
+TRIES = 3
+# To read a secret again costs nothing.
+AGAIN = (Failure.NOT_SENT, Failure.UNANSWERED, Failure.THROTTLED)
 
 
 def read_secret(arn: str) -> str:
@@ -40,6 +46,43 @@ class Secrets:
         return text
 
 
+class Vault:
+    """Secrets Manager by its JSON alone."""
+
+    def __init__(self, service: AwsJson, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._service = service
+        self._sleep = sleep
+
+    def get_secret_value(self, **request: str) -> dict[str, Any]:
+        for number_of_try in range(1, TRIES):
+            try:
+                return self._service.ask("GetSecretValue", request)
+            except (ClientError, BotoCoreError) as error:
+                if failure_of(error) not in AGAIN:
+                    raise
+            self._sleep(random.uniform(0.05, 0.2) * 2**number_of_try)  # noqa: S311
+        return self._service.ask("GetSecretValue", request)
+
+
 @cache
 def _secrets() -> Secrets:
-    return Secrets(boto3.client("secretsmanager", config=CONFIG))
+    return Secrets(new_vault())
+
+
+def new_vault() -> Any:
+    if is_enough():
+        return Vault(
+            AwsJson(
+                "secretsmanager",
+                target="secretsmanager",
+                version="1.1",
+                connect_timeout_s=CONNECT_TIMEOUT_S,
+                read_timeout_s=READ_TIMEOUT_S,
+            )
+        )
+    import boto3
+    from botocore.config import Config
+
+    retries = {"mode": "standard", "total_max_attempts": TRIES}
+    config = Config(connect_timeout=CONNECT_TIMEOUT_S, read_timeout=READ_TIMEOUT_S, retries=retries)  # type: ignore[arg-type]
+    return boto3.client("secretsmanager", config=config)

@@ -145,7 +145,8 @@ class Report:
 
 
 def sign_of(result: UpstreamResult) -> Sign:
-    """Our own mistakes say nothing: a request that breaks the client would open the breaker for every tenant."""
+    """Our own mistakes say nothing: a request that breaks the client would open the breaker for every tenant. Nor does what a proxy of ours
+    says of itself: it is gone around from the next call on."""
     match result:
         case Answered():
             return Sign.HEALTHY
@@ -155,8 +156,8 @@ def sign_of(result: UpstreamResult) -> Sign:
             return Sign.FAILING if status >= 500 else Sign.HEALTHY
         case NotSent(ours=ours):
             return Sign.NOTHING if ours else Sign.FAILING
-        case Unclear(code=code):
-            return Sign.NOTHING if code == "client_error" else Sign.FAILING
+        case Unclear(code=code, of_proxy=of_proxy):
+            return Sign.NOTHING if of_proxy or code == "client_error" else Sign.FAILING
 
 
 def verdict_of(breaker: Breaker, now: datetime) -> Verdict:

@@ -16,7 +16,16 @@ from tollgate.domain.image_tokens import image_tokens
 from tollgate.domain.loop import fingerprint_of
 from tollgate.domain.model import Capability, Kind, Model
 from tollgate.domain.price import STANDARD_TIER, Bound, Price
-from tollgate.domain.request_fields import check_depth, check_fields, check_unicode, fields_in, flag, strings_in, whole
+from tollgate.domain.request_fields import (
+    check_cache_options,
+    check_depth,
+    check_fields,
+    check_unicode,
+    fields_in,
+    flag,
+    strings_in,
+    whole,
+)
 from tollgate.domain.rewriting import can_serve, rewritten
 from tollgate.domain.span import Attribution
 from tollgate.domain.tenant import TenantSettings
@@ -120,6 +129,7 @@ def _check_fields(body: Mapping[str, Any]) -> None:
         raise NotBounded(
             "service_tier: this tenant is served at the 'default' tier; leave it out.", param="service_tier"
         )
+    check_cache_options(body.get("prompt_cache_options"))
     if body.get("modalities") not in (None, ["text"]):
         raise NotBounded("modalities: only text can be bounded; leave it out.", param="modalities")
 

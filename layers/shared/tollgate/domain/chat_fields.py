@@ -30,6 +30,7 @@ FIELDS: Mapping[str, Bounded] = {
     "metadata": Bounded.BY_GATE,
     "store": Bounded.BY_GATE,
     "modalities": Bounded.BY_GATE,
+    "prompt_cache_options": Bounded.BY_GATE,
     "temperature": Bounded.FREE,
     "top_p": Bounded.FREE,
     "presence_penalty": Bounded.FREE,
@@ -51,7 +52,6 @@ REFUSED: Mapping[str, str] = {
     "audio": "Audio output cannot be bounded; ask for text, and speak it with a model of its own.",
     "prediction": "Rejected tokens of a prediction are billed beyond any maximum; leave it out.",
     "web_search_options": "Web search is billed by the search and by what it finds; search with a function tool of your own.",
-    "prompt_cache_options": "Cache lifetimes are priced apart; leave them out, and the prompt is cached as usual.",
     "prompt_cache_retention": "Cache lifetimes are priced apart; leave them out, and the prompt is cached as usual.",
 }
 

@@ -43,10 +43,16 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unclear:
-    """Sent, and no readable answer came: it may have been billed."""
+    """Sent, and no readable answer came: it may have been billed.
+
+    `signed`: whether what came had the provider's request id, None where nothing came; `of_proxy`: it was a proxy of ours that spoke, so
+    it says nothing of the provider.
+    """
 
     message: str
     code: str
+    signed: bool | None = None
+    of_proxy: bool = False
 
 
 UpstreamResult = Answered | Declined | NotSent | Unclear

@@ -7,6 +7,7 @@ from tollgate.domain.errors import NotBounded, RequestInvalid
 
 # No tool or schema needs more; what is deeper costs our own time, and is refused before anything walks it.
 DEPTH_MAX = 64
+CACHE_OPTIONS = {"mode": ("implicit", "explicit"), "ttl": ("30m",)}
 
 
 def check_depth(body: Mapping[str, Any] | list[Any]) -> None:
@@ -32,6 +33,15 @@ def check_fields(body: Mapping[str, Any], known: Collection[str], refused: Mappi
             raise NotBounded(
                 f"The field {name[:80]!r} is not known, so its cost cannot be bounded; leave it out.", param=name[:80]
             )
+
+
+def check_cache_options(given: Any) -> None:
+    """Whether a cache is written, and for 30 minutes: the default, whose price is in every bound. Raises RequestInvalid, and NotBounded for
+    writes that are kept for longer, at twice that price, and for what asks for more than caching."""
+    for name, value in thing("prompt_cache_options", given).items():
+        if value is not None and value not in CACHE_OPTIONS.get(name, ()):
+            at = f"prompt_cache_options.{name[:80]}"
+            raise NotBounded(f"{at}: only mode, and a ttl of '30m', can be bounded; leave it out.", param=at)
 
 
 def check_unicode(body: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from tollgate.domain.loop import fingerprint_of
 from tollgate.domain.model import Capability, Kind, Model, Taken
 from tollgate.domain.price import STANDARD_TIER, Bound, Price
 from tollgate.domain.request_fields import (
+    check_cache_options,
     check_depth,
     check_fields,
     check_unicode,
@@ -62,6 +63,7 @@ FIELDS: Mapping[str, Bounded] = {
     "user": Bounded.FREE,
     "safety_identifier": Bounded.FREE,
     "prompt_cache_key": Bounded.FREE,
+    "prompt_cache_options": Bounded.BY_GATE,
 }
 REFUSED: Mapping[str, str] = {
     "previous_response_id": "Stored turns are billed again as input; send them in input, and store false.",
@@ -70,7 +72,6 @@ REFUSED: Mapping[str, str] = {
     "background": "A call that runs on by itself cannot be settled; leave it out.",
     "context_management": "Compaction is billed beyond the answer; leave it out, and send a shorter input.",
     "max_tool_calls": "It is for hosted tools, which cannot be bounded; send function tools.",
-    "prompt_cache_options": "Cache lifetimes are priced apart; leave them out.",
     "prompt_cache_retention": "Cache lifetimes are priced apart; leave them out.",
 }
 INNER = {
@@ -137,6 +138,9 @@ class ResponsesRequest:
         if model.name != self.model and model.effort_none and not _thinks(body):
             # In place of a model that may not think at all, one that would spend a short maximum on thinking.
             body["reasoning"] = {"effort": "none"}
+        if model.name != self.model:
+            # Older models refuse it, and without it the prompt is cached as usual.
+            body.pop("prompt_cache_options", None)
         if self.images:
             body["input"] = with_details(body["input"], price.model, is_downgrade=price.model != self.model)
         if not body.get("store") and Capability.REASONING in model.capabilities:
@@ -197,6 +201,7 @@ def _check_values(body: Mapping[str, Any]) -> None:
             if inner not in known and value is not None:
                 at = f"{name}.{inner[:80]}"
                 raise NotBounded(f"{at} is not known, so its cost cannot be bounded; leave it out.", param=at)
+    check_cache_options(body.get("prompt_cache_options"))
     thing("text.format", thing("text", body.get("text")).get("format"))
     if not isinstance(body.get("instructions") or "", str):
         raise RequestInvalid("instructions must be a text.", param="instructions")

@@ -47,6 +47,8 @@ def _takes_tools(model: Model) -> bool:
 def rewritten(body: Mapping[str, Any], model: Model) -> dict[str, Any]:
     """For a model that stands in for another: nothing that it would refuse, and a short maximum not spent on reasoning."""
     left_out = set() if _draws_freely(body, model) else set(SAMPLING)
+    # Models before gpt-5.6 refuse it, and without it the prompt is cached as usual.
+    left_out |= {"prompt_cache_options"}
     effort = _effort(body, model)
     if Capability.REASONING not in model.capabilities:
         left_out |= {"verbosity"}

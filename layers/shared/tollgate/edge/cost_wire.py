@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -19,10 +19,13 @@ from tollgate.domain.window import Window, month_end, window_at
 from tollgate.edge.http import Body
 from tollgate.edge.problems import refusal_facts
 from tollgate.ports import KeyEntry
-from tollgate.usecases.check_cost import Verdict
 from tollgate.usecases.raise_limits import RaiseWanted, live_raises
-from tollgate.usecases.record_cost import Recorded
-from tollgate.usecases.show_holds import ClosedHold, OpenHold
+
+# Each route needs one of these.
+if TYPE_CHECKING:
+    from tollgate.usecases.check_cost import Verdict
+    from tollgate.usecases.record_cost import Recorded
+    from tollgate.usecases.show_holds import ClosedHold, OpenHold
 
 Usd = Annotated[Decimal, Field(ge=0, le=100_000_000)]
 Tokens = Annotated[int, Field(ge=0, le=10**15)]
@@ -228,7 +231,7 @@ def _tokens_view(settings: TenantSettings, page: Page, window: Window) -> dict[s
     }
 
 
-def hold_view(entry: OpenHold, now: datetime) -> dict[str, Any]:
+def hold_view(entry: "OpenHold", now: datetime) -> dict[str, Any]:
     hold = entry.hold
     return {
         "id": str(entry.hold_id),
@@ -243,7 +246,7 @@ def hold_view(entry: OpenHold, now: datetime) -> dict[str, Any]:
     }
 
 
-def closed_view(closed: ClosedHold) -> dict[str, Any]:
+def closed_view(closed: "ClosedHold") -> dict[str, Any]:
     return {
         "id": str(closed.hold_id),
         "kind": closed.hold.kind.value,
@@ -367,7 +370,7 @@ def attribution_of(labels: Labels, headers: Mapping[str, str]) -> Attribution:
         raise RequestInvalid(f"{error}.", param="metadata") from error
 
 
-def verdict_view(verdict: Verdict, requested_model: str, now: datetime) -> dict[str, Any]:
+def verdict_view(verdict: "Verdict", requested_model: str, now: datetime) -> dict[str, Any]:
     """The body of a check's answer."""
     offer, taken = verdict.offer, verdict.taken
     view: dict[str, Any] = {
@@ -399,7 +402,7 @@ def verdict_view(verdict: Verdict, requested_model: str, now: datetime) -> dict[
     return view | {"budget": budget_view(verdict.settings, verdict.page, now)}
 
 
-def recorded_view(recorded: Recorded, settings: TenantSettings, now: datetime) -> dict[str, Any]:
+def recorded_view(recorded: "Recorded", settings: TenantSettings, now: datetime) -> dict[str, Any]:
     return {
         "recorded": recorded.is_new,
         "costUsd": usd_number(recorded.cost),

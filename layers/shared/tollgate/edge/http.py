@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -15,6 +16,7 @@ from pydantic.alias_generators import to_camel
 
 from tollgate.domain.caller import Caller, Role
 from tollgate.domain.errors import KeyUnknown, RequestInvalid, TollgateError
+from tollgate.domain.json_size import VALUES_MAX, has_more_values
 from tollgate.domain.request_fields import check_depth
 from tollgate.domain.settings_text import settings_from_text
 from tollgate.domain.tenant import TENANT_ID, TenantSettings
@@ -32,8 +34,14 @@ TenantPath = Annotated[str, Path(pattern=TENANT_ID)]
 class Body(BaseModel):
     """A request body of `/api/*`: camelCase, snake_case accepted, unknown fields refused by name."""
 
+    # Built when it is first used, since a function takes one kind of body and imports them all.
     model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid", frozen=True
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        extra="forbid",
+        frozen=True,
+        defer_build=True,
     )
 
 
@@ -89,8 +97,12 @@ def account_text(app: APIGatewayRestResolver) -> str | None:
 def settings_for(app: APIGatewayRestResolver, tenant_id: str, known: KnownSettings) -> TenantSettings:
     """The newest settings that this environment can know without a read. Raises TenantNotFound."""
     text = account_text(app)
-    handed_on = settings_from_text(text) if text else None
+    handed_on = _settings_from(text) if text else None
     return known.of(tenant_id, handed_on if handed_on and handed_on.tenant_id == tenant_id else None)
+
+
+# The authorizer's answer is cached for a minute, so that a busy tenant's calls bring the same text.
+_settings_from = lru_cache(maxsize=64)(settings_from_text)
 
 
 def request_id(app: APIGatewayRestResolver) -> str:
@@ -120,15 +132,23 @@ def problem_answer(app: APIGatewayRestResolver, error: Exception) -> Answer:
     return Answer(status=answer.status, body=answer.body, headers={"x-request-id": request_id(app)} | answer.headers)
 
 
-def read_json(text: str, number: Callable[[str], Any] = Decimal) -> Any:
-    """JSON as it may be sent to us: `number` makes those with a point; no NaN, and no deeper than we walk. Raises ValueError."""
+def read_json(text: str, number: Callable[[str], Any] = Decimal, *, most: int = VALUES_MAX) -> Any:
+    """JSON as it may be sent to us: `number` makes those with a point; no NaN; `most`: how many values. Raises ValueError, or
+    RequestInvalid for what is larger or deeper than we walk."""
+    if has_more_values(text, most):
+        raise RequestInvalid(f"The body has more than {most:,} values (what is in its lists and objects); send fewer.")
     try:
         value = json.loads(text, parse_float=number, parse_constant=_refuse_constant)
-        # What Python reads is deeper than what the parsers after it can walk.
-        if isinstance(value, dict | list):
-            check_depth(value)
-    except (RecursionError, RequestInvalid) as error:
+    except RecursionError as error:
         raise json.JSONDecodeError("nested too deeply", text[:20], 0) from error
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        # Python converts no number of thousands of digits.
+        raise json.JSONDecodeError("a number with too many digits", text[:20], 0) from error
+    # What Python reads is deeper than what the parsers after it can walk.
+    if isinstance(value, dict | list):
+        check_depth(value)
     return value
 
 

@@ -26,10 +26,12 @@ def attempt_of(
     """`token`: this call's own; `deadline`: when its function's time ends; `expires_at`: when the key is forgotten.
     Raises RequestInvalid."""
     event = app.current_event
+    text = event.decoded_body or ""
     return Attempt(
         tenant_id=tenant_id,
         key=key,
-        fingerprint=fingerprint_of_request(event.path, read_json(event.decoded_body or "", float)),
+        # The route has read it, and found that it is not too large.
+        fingerprint=fingerprint_of_request(event.path, read_json(text, float, most=len(text))),
         token=token,
         until=deadline + EXPIRY_MARGIN,
         expires_at=expires_at,
@@ -57,6 +59,8 @@ def _kept(app: APIGatewayRestResolver, answer: Callable[[], Response[str]]) -> K
     """An error after which money may be gone is an answer too: its repetition must not spend again."""
     try:
         return _answer_of(answer())
+    # All of them: what nobody foresaw may have struck after the provider was paid, and the edge above, which would answer it, comes too
+    # late to keep that answer for the key.
     except Exception as error:
         if isinstance(error, TollgateError) and not isinstance(error, UpstreamUnknown):
             raise

@@ -16,6 +16,7 @@ def scheduled(work: Work) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
         logger.set_correlation_id(context.aws_request_id)
         try:
             result = dict(work(event))
+        # The outermost edge of what runs without a caller: whatever it is, it is logged with the event's id, and goes on to Lambda.
         except Exception:
             logger.exception("the work failed")
             raise

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tollgate.domain.embeddings import EmbeddingsRequest, parse_embeddings
+from tollgate.domain.embeddings import TOKENS_MAX, EmbeddingsRequest, parse_embeddings
 from tollgate.domain.errors import RequestInvalid
+from tollgate.domain.json_size import VALUES_MAX
 from tollgate.domain.responses import ResponsesRequest, parse_responses
 from tollgate.edge.cost_wire import Labels, attribution_of
 from tollgate.edge.http import read_json, write_json
@@ -16,7 +17,7 @@ from tollgate.usecases.complete_chat import ChatReply
 
 def v1_embeddings(text: str | None, headers: Mapping[str, str]) -> EmbeddingsRequest:
     """Raises RequestInvalid for what is not a JSON object. It has no metadata, so whose work it is stands in the headers."""
-    return parse_embeddings(_json_object(text), attribution_of(Labels(), headers))
+    return parse_embeddings(_json_object(text, most=VALUES_MAX + TOKENS_MAX), attribution_of(Labels(), headers))
 
 
 def v1_responses(text: str | None, headers: Mapping[str, str], *, default_model: str) -> ResponsesRequest:
@@ -46,9 +47,9 @@ def _with_facts(event: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str,
     return {**event, "tollgate": facts}
 
 
-def _json_object(text: str | None) -> dict[str, Any]:
+def _json_object(text: str | None, *, most: int = VALUES_MAX) -> dict[str, Any]:
     try:
-        body = read_json(text or "", number=float)
+        body = read_json(text or "", number=float, most=most)
     except ValueError as error:
         raise RequestInvalid("The body is not valid JSON.") from error
     if not isinstance(body, dict):

@@ -46,20 +46,21 @@ class RefusalMemory:
     ) -> Refusal | None:
         """The refusal that a call would get which asks for `least()` at the least; None where the page must be asked."""
         known = self._tenants.get(tenant_id, {}).get((window.date, agent))
-        if known is None or known.version != version or now >= known.until or now >= known.refusal.retry_at:
+        if known is None or known.version != version or now >= known.until:
             return None
         if known.refusal.reason in _ANY_AMOUNT:
             return known.refusal
         asked = least()
         return replace(known.refusal, asked=asked) if asked >= known.refusal.asked else None
 
-    def learn(self, refusal: Refusal, window: Window, *, version: int, now: datetime) -> None:
+    def learn(self, refusal: Refusal, window: Window, *, version: int, now: datetime) -> Refusal:
         """Remembers what the page said for a second, and twice as long each time that it says so again.
 
-        Not what it said of the soft zone: that bars those alone who take no cheaper model.
+        Not what it said of the soft zone: that bars those alone who take no cheaper model. Returns the refusal as it is to be told: whoever
+        comes back at its `retry_at` is not refused from memory.
         """
         if refusal.reason is Reason.SOFT_CAP:
-            return
+            return refusal
         if len(self._tenants) >= TENANTS_MAX:
             self._tenants.clear()
         mine = self._tenants.setdefault(refusal.tenant_id, {})
@@ -67,7 +68,15 @@ class RefusalMemory:
         before = mine.get(place)
         again = before is not None and before.refusal.reason is refusal.reason and now - before.until < LONGEST
         lasts = min(LONGEST, before.lasts * 2) if before is not None and again else SHORTEST
-        mine[place] = _Remembered(refusal=refusal, version=version, lasts=lasts, until=now + lasts)
+        until = _until(refusal, now + lasts)
+        told = replace(refusal, retry_at=max(refusal.retry_at, until))
+        mine[place] = _Remembered(refusal=told, version=version, lasts=lasts, until=until)
+        return told
 
     def forget(self, tenant_id: str) -> None:
         self._tenants.pop(tenant_id, None)
+
+
+def _until(refusal: Refusal, at: datetime) -> datetime:
+    """No longer than its window. Calls in flight have none: they end one by one, and their `retry_at` is a guess."""
+    return at if refusal.reason is Reason.IN_FLIGHT else min(at, refusal.retry_at)

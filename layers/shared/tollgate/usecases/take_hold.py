@@ -212,9 +212,10 @@ def take_hold(
     try:
         return holding.run()
     except BudgetRefused as error:
-        if memory is not None:
-            memory.learn(error.refusal, wanted.window, version=holding.settings.version, now=clock())
-        raise
+        if memory is None:
+            raise
+        told = memory.learn(error.refusal, wanted.window, version=holding.settings.version, now=clock())
+        raise BudgetRefused(told) from error
 
 
 def _recall(memory: RefusalMemory, wanted: Wanted, menu: Menu, settings: TenantSettings, now: datetime) -> None:
