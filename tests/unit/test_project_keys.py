@@ -110,6 +110,26 @@ def test_a_tenant_with_a_project_pays_with_its_own_key_and_the_others_look_nothi
     assert vault.reads == [f"{PREFIX}{TENANT}"]
 
 
+def test_one_client_serves_tenants_with_different_keys_in_turn() -> None:
+    vault = Vault(acme_hvac=held("sk-acme"), bolt_electric=held("sk-bolt", "proj_bolt"))
+    own = {TENANT: PROJECT, "bolt-electric": "proj_bolt", "carl-plumbing": None}
+    request: Mapping[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
+    with serving(provider()) as server:
+        upstream = OpenAiUpstream(f"{server.url}/v1", lambda: "sk-shared", project_key=vault.keys.key_of)
+        for tenant_id, project in [*own.items(), *own.items()]:
+            labels = CallLabels(
+                tenant_id=tenant_id,
+                hold_id="2026-11.23.Zk3vQ0a1xY_9",
+                attribution=Attribution(),
+                openai_project=project,
+            )
+            upstream.complete(request, path="chat/completions", labels=labels, timeout_s=10)
+        upstream.close()
+
+    keys = [each.headers["authorization"].removeprefix("Bearer sk-") for each in server.received]
+    assert keys == ["acme", "bolt", "shared"] * 2
+
+
 def test_a_call_whose_project_has_no_key_is_not_sent_with_another() -> None:
     with serving(provider()) as server:
         result = call(server.url, Vault(), PROJECT)
