@@ -3,6 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from tollgate.adapters.price_book import FilePriceBook
+from tollgate.domain.errors import ModelNotPriced
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.provider_bill import ProviderUsage, Width
 from tollgate.domain.unsettled_call import Finding, Knowledge, KnownCall, findings
@@ -100,6 +104,26 @@ def test_a_request_of_a_tier_that_cannot_be_told_is_left_alone() -> None:
     twice = bucket(1, Usage(uncached=100, output=20)), bucket(1, Usage(uncached=9), tier="priority")
 
     assert found([LOST, KNOWN], *twice) == []
+
+
+def test_a_request_of_a_model_that_has_no_price_is_left_alone() -> None:
+    def cost_of(model: str, _usage: Usage, _tier: str, _at: datetime) -> NanoUsd:
+        raise ModelNotPriced(model)
+
+    assert findings([LOST], [bucket(1)], start=START, end=END, cost_of=cost_of) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("gpt-4o-2024-08-06", "gpt-4o"),
+        ("gpt-4o", "gpt-4o"),
+        ("ft:gpt-4o-mini-2024-07-18:acme::a1", "ft:gpt-4o-mini-2024-07-18:acme::a1"),
+        ("gpt-99", "gpt-99"),
+    ],
+)
+def test_the_dated_names_of_a_model_are_one(model: str, name: str) -> None:
+    assert FilePriceBook().entry_of(model) == name
 
 
 def test_fewer_tokens_than_are_known_prove_nothing() -> None:

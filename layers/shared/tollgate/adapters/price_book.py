@@ -109,11 +109,12 @@ class FilePriceBook:
         return {name: date.fromisoformat(day) if day else None for name, day in days.items()}
 
     def entry_of(self, model: str) -> str:
-        """The one name that a model and its dated names share; a name that is not priced stands for itself."""
+        """The one name that a model and its dated names share; a fine-tuned one, or one that is not priced, stands for itself."""
         try:
-            return self._base(model)
+            base = self._base(model)
         except ModelNotPriced:
             return model
+        return model if base.startswith("ft:") else base
 
     def _base(self, model: str) -> str:
         """The entry that prices this name. Raises ModelNotPriced."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from tollgate.domain.errors import ModelNotPriced
 from tollgate.domain.money import ZERO, NanoUsd
 from tollgate.domain.provider_bill import ProviderUsage
 from tollgate.domain.usage import NO_USAGE, Usage
@@ -105,7 +106,7 @@ def findings(
     cost_of: CostOf,
 ) -> Sequence[Finding]:
     """Of one tenant. `calls`: all that touch the time from `start` to `end`; `minutes`: all usage within it, by model and tier, with
-    models named as in the calls; `cost_of(model, usage, tier, at)`."""
+    models named as in the calls; `cost_of(model, usage, tier, at)`, which may raise ModelNotPriced."""
     stretches = list(stretches_of(calls))
     used = [bucket for bucket in minutes if bucket.requests or bucket.usage != NO_USAGE]
     if any(not any(stretch.has(bucket) for stretch in stretches) for bucket in used):
@@ -155,7 +156,10 @@ def _of_one(call: KnownCall, rest: Rest, cost_of: CostOf) -> Iterator[Finding]:
     if rest.usage == NO_USAGE or len(rest.tiers) != 1:
         return
     [tier] = rest.tiers
-    cost = cost_of(rest.model, rest.usage, tier, call.began)
+    try:
+        cost = cost_of(rest.model, rest.usage, tier, call.began)
+    except ModelNotPriced:
+        return
     # More than its worst case is not this call's.
     if cost <= call.booked:
         yield Finding(
