@@ -18,7 +18,7 @@ since AS (
         sum(output_tokens)::bigint AS output
     FROM spans
     WHERE tenant_id = %(tenant_id)s AND at >= %(start)s AND at < %(end)s + interval '14 days' AND month BETWEEN %(first_month)s AND %(last_month)s
-        AND posting IN ('late', 'cancel')
+        AND posting IN ('late', 'cancel', 'correct')
     GROUP BY month, hold
 )
 SELECT

@@ -10,5 +10,5 @@ WHERE lapsed.at >= %(since)s AND lapsed.month BETWEEN %(first_month)s AND %(last
     AND NOT EXISTS (
         SELECT FROM spans AS later
         WHERE later.tenant_id = lapsed.tenant_id AND later.month = lapsed.month AND later.at >= lapsed.at
-            AND later.hold = lapsed.hold AND later.posting IN ('late', 'cancel')
+            AND later.hold = lapsed.hold AND later.posting IN ('late', 'cancel', 'correct')
     )

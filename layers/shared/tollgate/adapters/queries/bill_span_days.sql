@@ -16,7 +16,7 @@ since AS MATERIALIZED (
     FROM asked JOIN spans USING (tenant_id)
     -- The ledger remembers for an hour what it was that closed a hold; after two weeks nobody adds to a day any more.
     WHERE at >= %(start)s AND at < %(end)s + interval '14 days' AND month BETWEEN %(first_month)s AND %(last_month)s
-        AND posting IN ('late', 'cancel')
+        AND posting IN ('late', 'cancel', 'correct')
     GROUP BY tenant_id, month, hold
 ),
 -- What a person added to the day's books, because it was spent and in none.
