@@ -36,6 +36,7 @@ FULL = a_span(
     error_code="none",
     opened_at=datetime(2026, 11, 23, 17, 59, 58, tzinfo=UTC),
     would_have="refuse:daily_budget",
+    reason="It was billed twice",
     at=datetime(2026, 11, 23, 18, 0, 0, 123000, tzinfo=UTC),
 )
 
@@ -84,6 +85,7 @@ def test_every_field_of_a_span_has_its_column(spans: PostgresSpans, database: st
         "error_type": "none",
         "opened_at": FULL.opened_at,
         "would_have": "refuse:daily_budget",
+        "reason": "It was billed twice",
     }
 
 
