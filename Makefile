@@ -129,3 +129,6 @@ restore: setup ## Bring a ledger that was put back to an old state up to Postgre
 .PHONY: replay
 replay: setup ## Try spans again that could not be written: infra/runbooks/replay.md (ARGS='--local', ARGS=list)
 	@$(RUN) -m infra.replay $(ARGS)
+.PHONY: project
+project: setup ## Give a tenant an OpenAI project of its own: infra/runbooks/projects.md (ARGS='acme-hvac --local')
+	@PYTHONPATH=layers/shared:. $(RUN) -m infra.project $(ARGS)

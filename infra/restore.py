@@ -43,14 +43,23 @@ class Deployed:
 # ---- gates ------------------------------------------------------------------------------------------------------------------
 
 
+def gates_of(deployed: Deployed) -> dict[str, int | None]:
+    """Those of them that the stack has: some are there only where a parameter wants them."""
+    optional = {name for name, each in functions_of_the_template().items() if "Condition" in each}
+    return {name: most for name, most in gates().items() if name not in optional or name in deployed.physical}
+
+
+def functions_of_the_template() -> dict[str, Any]:
+    resources = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))["Resources"]
+    return {name: each for name, each in resources.items() if each["Type"] == "AWS::Serverless::Function"}
+
+
 def gates() -> dict[str, int | None]:
     """All functions that may write on pages or accounts, and how many of each may run at once by the template (None: as many as there
     are calls). The sweep is one of them: it would let old holds lapse whose settlements are about to be replayed."""
-    resources = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))["Resources"]
-    functions = {name: each for name, each in resources.items() if each["Type"] == "AWS::Serverless::Function"}
     return {
         name: each["Properties"].get("ReservedConcurrentExecutions")
-        for name, each in functions.items()
+        for name, each in functions_of_the_template().items()
         if name != RESTORE and any(map(writes_ledger, statements(each)))
     }
 
@@ -68,7 +77,7 @@ def close(deployed: Deployed, *, wait_s: float | None) -> None:
     """Lambda runs none of them from here on; what runs already ends within its time limit, which is waited for."""
     client = deployed.client("lambda")
     limits = []
-    for name in gates():
+    for name in gates_of(deployed):
         function = deployed.name(name)
         client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
         limits.append(client.get_function_configuration(FunctionName=function)["Timeout"])
@@ -79,7 +88,7 @@ def close(deployed: Deployed, *, wait_s: float | None) -> None:
 
 def must_be_closed(deployed: Deployed) -> None:
     client = deployed.client("lambda")
-    for name in gates():
+    for name in gates_of(deployed):
         found = client.get_function_concurrency(FunctionName=deployed.name(name))
         if found.get("ReservedConcurrentExecutions") != 0:
             raise StackError(f"{name} is not off: python -m infra.restore close")
@@ -87,7 +96,7 @@ def must_be_closed(deployed: Deployed) -> None:
 
 def open_again(deployed: Deployed) -> None:
     client = deployed.client("lambda")
-    for name, most in gates().items():
+    for name, most in gates_of(deployed).items():
         function = deployed.name(name)
         if most is None:
             client.delete_function_concurrency(FunctionName=function)

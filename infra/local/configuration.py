@@ -67,6 +67,11 @@ class Configuration:
         return self.text("OPENAI_BASE_URL", "https://api.openai.com/v1")
 
     @property
+    def openai_admin_base_url(self) -> str:
+        own = f"http://127.0.0.1:{self.openai_port}/v1" if self.own_openai else "https://api.openai.com/v1"
+        return self.text("OPENAI_ADMIN_BASE_URL", own)
+
+    @property
     def own_servicetitan(self) -> bool:
         given = [bool(self.text(name)) for name in ("SERVICETITAN_BASE_URL", "SERVICETITAN_AUTH_URL")]
         if any(given) and not all(given):

@@ -18,6 +18,7 @@ from infra.build import SAM, Target, build, exclusive, quiet_sam, run_aside
 from infra.local import postgres
 from infra.local.configuration import REGION, Configuration, StackError
 from infra.local.daemons import PASSED_ON, log_file, tail
+from infra.local.openai_server.organization import DEFAULT_PROJECT
 from infra.local.services import AWS_ENVIRONMENT
 from infra.local.servicetitan_server.access import APP_KEY
 from infra.local.servicetitan_server.shops import SHOPS
@@ -63,6 +64,8 @@ def parameters_of(configuration: Configuration) -> dict[str, str]:
         # Somebody else's database is asked as whom its address names.
         "DatabaseRoles": "false" if given("DATABASE_URL") else "true",
         "OpenAiBaseUrl": configuration.openai_base_url,
+        "OpenAiAdminBaseUrl": configuration.openai_admin_base_url,
+        "OpenAiSharedProject": given("OPENAI_SHARED_PROJECT", DEFAULT_PROJECT if configuration.own_openai else ""),
         "HeliconeBaseUrl": given("HELICONE_BASE_URL", "https://oai.helicone.ai/v1"),
         "HeliconeMode": given("HELICONE_MODE", "proxy"),
         "HeliconeLogUrl": given("HELICONE_LOG_URL", "https://api.worker.helicone.ai/custom/v1/log"),
@@ -110,6 +113,9 @@ def put_secrets(configuration: Configuration) -> dict[str, str]:
         "OpenAiApiKeySecretArn": put_secret(configuration, "openai-api-key", given("OPENAI_API_KEY", "sk-local")),
         "ServiceTitanSecretArn": put_secret(configuration, "servicetitan", json.dumps(servicetitan)),
     }
+    admin_key = given("OPENAI_ADMIN_KEY", "sk-admin-local" if configuration.own_openai else "")
+    if admin_key:
+        named["OpenAiAdminKeySecretArn"] = put_secret(configuration, "openai-admin-key", admin_key)
     if given("HELICONE_API_KEY"):
         arn = put_secret(configuration, "helicone-api-key", given("HELICONE_API_KEY"))
         named["HeliconeApiKeySecretArn"] = arn

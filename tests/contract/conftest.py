@@ -108,6 +108,9 @@ def migrated_database(new_database: Callable[[], str]) -> str:
 def database(migrated_database: str) -> str:
     """The address of a migrated database without a row."""
     with psycopg.connect(migrated_database, autocommit=True) as connection:
+        connection.execute(
+            "TRUNCATE provider_projects, provider_costs, provider_usage, provider_days, provider_findings"
+        )
         connection.execute("TRUNCATE spans, span_rollups, rollup_watermarks")
         connection.execute("TRUNCATE drifts, page_readings, missing_spans")
     return migrated_database

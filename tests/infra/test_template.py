@@ -176,6 +176,7 @@ def test_schedules_are_the_scheduler_s() -> None:
         "ExpirePages",
         "RefreshModels",
         "ReconcileBooks",
+        "FetchOpenAiBill",
     }
 
 

@@ -180,3 +180,13 @@ def test_a_call_has_one_id_however_often_it_is_told_and_no_other_has_it() -> Non
 
     assert LABELS.call_uuid == again.call_uuid
     assert len({LABELS.call_uuid, other_tenant.call_uuid, other_hold.call_uuid}) == 3
+
+
+def test_a_call_that_we_could_not_send_says_nothing_of_the_proxy() -> None:
+    unsent = NotSent(message="The key of OpenAI project proj_acme could not be read.", ours=True)
+    way = Way(unsent, BY_PROXY)
+
+    assert way.call() == unsent
+    assert way.call() == BY_PROXY
+    assert not way.direct.asked
+    assert not way.counted

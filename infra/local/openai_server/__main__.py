@@ -10,6 +10,7 @@ import uvicorn
 from infra.local.openai_server.application import application
 from infra.local.openai_server.books import Books
 from infra.local.openai_server.connection import ConnectedProtocol
+from infra.local.openai_server.organization import Organization
 from infra.local.openai_server.service import Service
 from infra.local.openai_server.tokens import encode, prepare_tables
 
@@ -25,9 +26,10 @@ def main() -> None:
     state = Path(os.environ.get("TOLLGATE_STATE_DIR", ".local"))
     prepare_tables(state)
     encode("ready")
+    organization = Organization(state / "openai" / "organization.json")
     with Books(state / "openai" / "served.jsonl") as books:
         uvicorn.run(
-            application(Service(books)),
+            application(Service(books, organization)),
             host=HOST,
             port=port,
             http=ConnectedProtocol,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -104,10 +105,18 @@ def whole(answer: Answer, kind: FaultKind | None, connection: Connection, books:
             return Response(answer.content, 200, answer.headers, "application/json")
 
 
+class Promised(Protocol):
+    @property
+    def headers(self) -> dict[str, str]: ...
+
+    @property
+    def content(self) -> bytes: ...
+
+
 class Broken:
     """Promises a whole body and sends a part of it."""
 
-    def __init__(self, answer: Answer, part: bytes, connection: Connection, *, reset: bool) -> None:
+    def __init__(self, answer: Promised, part: bytes, connection: Connection, *, reset: bool) -> None:
         self._headers = {
             **answer.headers,
             "content-length": str(len(answer.content)),

@@ -11,6 +11,7 @@ from typing import Self
 
 from infra.local.openai_server.bill import Bill, Outcome
 from infra.local.openai_server.fields import Json
+from infra.local.openai_server.meter import Meter
 
 Sums = dict[tuple[str, str, str], dict[str, int]]
 
@@ -20,6 +21,7 @@ class Books:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         self._ends = [0]
+        self.meter = Meter()
         self._sums: Sums = defaultdict(lambda: defaultdict(int))
         self._read(path)
 
@@ -39,7 +41,7 @@ class Books:
         # One write for one line, straight to the system, so that killing this process loses none that was answered.
         os.write(self._file, line)
         self._ends.append(self._ends[-1] + len(line))
-        self._add(bill.model, bill.service_tier, bill.endpoint, bill.tokens)
+        self._add(json.loads(line))
 
     def since(self, n: int) -> bytes:
         """The entries after the nth, as JSON."""
@@ -60,12 +62,13 @@ class Books:
                     break
                 entry = json.loads(line)
                 self._ends.append(self._ends[-1] + len(line))
-                self._add(entry["model"], entry["serviceTier"], entry["endpoint"], entry["tokens"])
+                self._add(entry)
         # A line that was torn by a crash of the machine was never answered.
         os.ftruncate(self._file, self._ends[-1])
 
-    def _add(self, model: str, tier: str, endpoint: str, tokens: dict[str, int]) -> None:
-        sums = self._sums[model, tier, endpoint]
+    def _add(self, entry: Json) -> None:
+        self.meter.count(entry)
+        sums = self._sums[entry["model"], entry["serviceTier"], entry["endpoint"]]
         sums["requests"] += 1
-        for name, number in tokens.items():
+        for name, number in entry["tokens"].items():
             sums[name] += number

@@ -18,6 +18,7 @@ from infra.local.openai_server.api_error import ApiError, bad_request, key_missi
 from infra.local.openai_server.connection import Connection
 from infra.local.openai_server.fields import Json
 from infra.local.openai_server.service import Service
+from infra.local.openai_server.spend_limit import check_spend
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ def api(handler: Handler) -> Endpoint:
         started, request_id = perf_counter(), f"req_{uuid4().hex}"
         try:
             key = bearer_key(request)
+            project = request.app.state.service.organization.admit(key)
             raw = await request.body()
             call = Call(
                 service=request.app.state.service,
@@ -59,6 +61,8 @@ def api(handler: Handler) -> Endpoint:
                 raw=raw,
                 body=parse_body(raw) if request.method == "POST" else dict(request.path_params),
             )
+            if request.method == "POST":
+                check_spend(call.service, project)
             return await handler(call)
         except ApiError as error:
             refusal = error

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from infra.local.openai_server.fault import FaultInvalid
-from infra.local.openai_server.service import Service
+from infra.local.openai_server.service import Delays, Service
 from infra.local.openai_server.writing import Writing, WritingInvalid
 
 
@@ -58,3 +58,18 @@ async def behaviour(request: Request) -> Response:
         case "DELETE":
             service.writing = Writing()
     return JSONResponse(service.writing.as_json())
+
+
+async def delays(request: Request) -> Response:
+    """Seconds until what was billed shows in the organization's costs and usage."""
+    service = service_of(request)
+    match request.method:
+        case "POST":
+            asked = await request.json()
+            if asked.keys() - {"costsSeconds", "usageSeconds"}:
+                return invalid("costsSeconds and usageSeconds are all there is")
+            service.delays.costs = float(asked.get("costsSeconds", service.delays.costs))
+            service.delays.usage = float(asked.get("usageSeconds", service.delays.usage))
+        case "DELETE":
+            service.delays = Delays()
+    return JSONResponse({"costsSeconds": service.delays.costs, "usageSeconds": service.delays.usage})

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from tollgate.domain.place import Delivery, Gap, PageSpend, Place, PlacedSpan
     from tollgate.domain.posting import Posting
     from tollgate.domain.price import Price
+    from tollgate.domain.provider_bill import BilledDay, ProviderCost, ProviderUsage, SpanDay, Width
     from tollgate.domain.reading import BooksState, Missed, Reading, Stored
     from tollgate.domain.refused import RefusedHour
     from tollgate.domain.replay import GivenUp
     from tollgate.domain.rollup import Stretch, TenantHour, Touched
     from tollgate.domain.summary import SpendFound, SpendQuery
     from tollgate.domain.tenant import TenantSettings
+    from tollgate.domain.unsettled_call import Finding, KnownCall, Question
 
 # ---- the ledger -------------------------------------------------------------------------------------------------------------
 
@@ -474,3 +476,103 @@ class PageComparison(Protocol):
 
     def forget(self, before: str) -> None:
         """What is kept of pages of months before this one."""
+
+
+# ---- the provider's own figures ---------------------------------------------------------------------------------------------
+
+
+class Bill(Protocol):
+    """What the provider says that it billed. Every method raises BillSourceFailed, and begins nothing that does not fit in the time."""
+
+    def costs(self, day: date, *, time_left: timedelta) -> Sequence[ProviderCost]:
+        """Of all projects, by line item."""
+
+    def usage(
+        self, start: datetime, end: datetime, width: Width, *, projects: Sequence[str] = (), time_left: timedelta
+    ) -> Sequence[ProviderUsage]:
+        """By project, model and tier; of all projects where none is named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnProject:
+    """`is_whole`: it was the tenant's during the whole of the day that was asked for."""
+
+    tenant_id: str
+    project: str
+    is_whole: bool
+
+
+class BillStore(Protocol):
+    """Postgres. Everything can be done twice. Every method raises SpansUnavailable."""
+
+    def note_projects(self, projects: Mapping[str, str], at: datetime) -> None:
+        """Tenant -> its own project, as its settings say now."""
+
+    def projects_of(self, day: date) -> Sequence[OwnProject]:
+        """Those that were some tenant's at any time of this UTC day."""
+
+    def fetched_days(self) -> Mapping[date, datetime]:
+        """When each day of the last weeks was last fetched whole."""
+
+    def add_costs(self, costs: Sequence[ProviderCost], at: datetime) -> None:
+        """In the place of what was fetched before `at`."""
+
+    def add_usage(self, usages: Sequence[ProviderUsage], at: datetime) -> None: ...
+
+    def close_day(self, day: date, at: datetime) -> None:
+        """All of it was fetched at `at`: what was not told again then is gone."""
+
+    def billed(self, day: date) -> Mapping[str, BilledDay]:
+        """By project."""
+
+    def span_days(self, tenants: Sequence[str], day: date) -> Mapping[str, SpanDay]:
+        """Of each of these tenants."""
+
+    def calls(self, tenant_id: str, start: datetime, end: datetime) -> Sequence[KnownCall]:
+        """Those that end after `start` and began before `end`."""
+
+    def minutes(self, project: str, start: datetime, end: datetime, *, at: datetime) -> Sequence[ProviderUsage]:
+        """As fetched at `at`."""
+
+    def has_gaps(self, tenant_id: str, start: datetime, end: datetime, postings: Mapping[str, int]) -> bool:
+        """Whether spans of this tenant's are missing that may be of this time, or some of the page's first so many (by month)."""
+
+    def recent(self, since: datetime, at: datetime) -> Mapping[str, str]:
+        """Tenants, with their own projects, that have calls which lapsed since then, and of which nothing was posted after that."""
+
+    def keep_findings(self, tenant_id: str, findings: Sequence[Finding], at: datetime) -> None:
+        """In the place of what was found of the same calls before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """`opened`, `closed`: drifts that nobody has been told of; `unsettled`: tenants, with their projects, that have calls of which
+    nobody knows whether they were billed."""
+
+    opened: Sequence[KeptDrift]
+    closed: Sequence[KeptDrift]
+    unsettled: Mapping[str, str]
+
+
+class BillBooks(Protocol):
+    """What is done where Postgres is, for one who is outside. Every method can be repeated, and raises BillStoreFailed or
+    SpansUnavailable."""
+
+    def begin(self, projects: Mapping[str, str | None], at: datetime) -> Mapping[date, datetime]:
+        """Notes every tenant's own project; when each day was last fetched."""
+
+    def add(self, costs: Sequence[ProviderCost], usages: Sequence[ProviderUsage], at: datetime) -> None: ...
+
+    def close_day(self, day: date, at: datetime) -> None: ...
+
+    def compare(self, day: date, tenants: Sequence[str], at: datetime, *, is_ordered: bool) -> Compared:
+        """`is_ordered`: also those who have their project only since that day."""
+
+    def drifting(self, since: date, at: datetime) -> Sequence[date]:
+        """Days from then on with a drift that is not gone yet, the oldest first."""
+
+    def recent(self, since: datetime, at: datetime) -> Mapping[str, str]:
+        """Tenants, with their own projects, that have calls which lapsed since then."""
+
+    def resolve(self, question: Question, at: datetime) -> Sequence[Finding]:
+        """What can be told of a tenant's unsettled calls by the minutes that were fetched at `at`."""

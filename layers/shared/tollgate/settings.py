@@ -104,6 +104,11 @@ class Settings:
     compare_books_function: str = _text("COMPARE_BOOKS_FUNCTION")
     spans_settled_minutes: int = _whole("SPANS_SETTLED_MINUTES", 10)
     spans_lost_minutes: int = _whole("SPANS_LOST_MINUTES", 1800)
+    openai_project_secret_prefix: str = _text("OPENAI_PROJECT_SECRET_PREFIX", "tollgate/openai-project/")
+    openai_admin_base_url: str = _text("OPENAI_ADMIN_BASE_URL", "https://api.openai.com/v1")
+    openai_admin_key_secret_arn: str = _text("OPENAI_ADMIN_KEY_SECRET_ARN")
+    openai_shared_project: str = _text("OPENAI_SHARED_PROJECT")
+    store_bill_function: str = _text("STORE_BILL_FUNCTION")
 
 
 def read_settings(environment: Environment = os.environ) -> Settings:

@@ -32,10 +32,13 @@ if TYPE_CHECKING:
     from tollgate.adapters.postgres import Postgres
     from tollgate.adapters.postgres_books import PostgresBooks
     from tollgate.adapters.price_book import FilePriceBook
+    from tollgate.adapters.project_keys import ProjectKey
     from tollgate.adapters.tiktoken_counter import TiktokenCounter
     from tollgate.domain.breaker import BreakerRules
     from tollgate.ports import (
         Alerts,
+        Bill,
+        BillBooks,
         DriftBook,
         JobSource,
         JobStore,
@@ -188,7 +191,7 @@ def upstream() -> "Upstream":
     from tollgate.adapters.secrets import read_secret
 
     openai_arn, helicone_arn = settings().openai_api_key_secret_arn, settings().helicone_api_key_secret_arn
-    direct = OpenAiUpstream(settings().openai_base_url, lambda: read_secret(openai_arn))
+    direct = OpenAiUpstream(settings().openai_base_url, lambda: read_secret(openai_arn), project_key=project_key())
     if not helicone_arn or settings().helicone_mode != "proxy":
         return direct
     from tollgate.adapters.helicone_proxy import CONNECT_TIMEOUT_S, HeliconeProxy, proxy_headers
@@ -198,8 +201,17 @@ def upstream() -> "Upstream":
         lambda: read_secret(openai_arn),
         headers=proxy_headers(lambda: read_secret(helicone_arn)),
         connect_timeout_s=CONNECT_TIMEOUT_S,
+        project_key=project_key(),
     )
     return HeliconeProxy(proxied=proxied, direct=direct, count=_count)
+
+
+@cache
+def project_key() -> "ProjectKey":
+    from tollgate.adapters.project_keys import ProjectKeys
+    from tollgate.adapters.secrets import read_secret, read_secret_anew
+
+    return ProjectKeys(settings().openai_project_secret_prefix, read_secret, read_secret_anew).key_of
 
 
 def _count(name: str) -> None:
@@ -463,3 +475,42 @@ def comparison() -> "PageComparison":
     from tollgate.adapters.postgres_comparison import PostgresComparison
 
     return PostgresComparison(postgres())
+
+
+# ---- the provider's bill ----------------------------------------------------------------------------------------------------
+
+
+@cache
+def bill_source() -> "Bill":
+    from tollgate.adapters.openai_bill import OpenAiBill
+    from tollgate.adapters.secrets import read_secret
+
+    arn = settings().openai_admin_key_secret_arn
+    return OpenAiBill(settings().openai_admin_base_url, lambda: read_secret(arn))
+
+
+@cache
+def bill_books() -> "BillBooks":
+    """Inside the private network."""
+    from tollgate.adapters.postgres_bill import PostgresBill
+    from tollgate.adapters.price_book import FilePriceBook
+    from tollgate.domain.price import cost_of
+    from tollgate.usecases.compare_bill import OwnBillBooks
+
+    # Of calls that were made: the ends of models, which stand in DynamoDB, are not asked for.
+    book = FilePriceBook(overrides=settings().price_overrides, region=region_factor(settings().openai_base_url))
+    return OwnBillBooks(
+        store=PostgresBill(postgres()),
+        drifts=drifts(),
+        shared_project=settings().openai_shared_project,
+        cost_of=lambda model, usage, tier, at: cost_of(usage, book.price_of_spent(model, at), tier=tier),
+        named=book.entry_of,
+    )
+
+
+@cache
+def remote_bill_books() -> "BillBooks":
+    """Outside of it, by way of a function inside."""
+    from tollgate.adapters.invoked_bill import InvokedBillBooks, lambda_invoke
+
+    return InvokedBillBooks(lambda_invoke(settings().store_bill_function))

@@ -53,7 +53,8 @@ class HeliconeProxy:
         began = self._clock()
         if self._avoided_until is None or began >= self._avoided_until:
             result = self._by_proxy(request, path, labels, timeout_s, listener)
-            if not isinstance(result, NotSent):
+            # What we could not send for a reason of our own says nothing of the proxy, and would not go directly either.
+            if not isinstance(result, NotSent) or result.ours:
                 return result
         self._count("HeliconeBypassed")
         rest = self._rest(began, timeout_s)
@@ -74,7 +75,7 @@ class HeliconeProxy:
         except (BotoCoreError, ClientError) as error:
             # Helicone's key cannot be read, which happens before anything is sent.
             result = NotSent(message=type(error).__name__)
-        if isinstance(result, NotSent | Unclear):
+        if isinstance(result, Unclear) or (isinstance(result, NotSent) and not result.ours):
             self._avoided_until = self._clock() + AVOIDED_SECONDS
             self._count("HeliconeFailed")
         return result

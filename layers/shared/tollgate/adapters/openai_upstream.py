@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tollgate.adapters.openai_events import tier_of, usage_chunk
 from tollgate.adapters.openai_usage import usage_of
+from tollgate.adapters.project_keys import ProjectKey, ProjectKeyUnusable
 from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.outcome import Answered, Declined, NotSent, Unclear, UpstreamResult
 from tollgate.ports import Listener
@@ -22,11 +23,14 @@ ROUTES: dict[str, tuple[Callable[[Any], Any], dict[str, Any]]] = {
     "responses": (attrgetter("responses"), {}),
     "embeddings": (attrgetter("embeddings"), {"model": "", "input": ""}),
 }
+# Of tenants with projects of their own, and of rotated keys: beyond that they are made anew.
+KEYS_MAX = 200
 PASSED_HEADERS = ("x-request-id", "openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
 
 
 class OpenAiUpstream:
-    """`api_key` is asked for at each call, so that a rotated key is taken up. The SDK is imported at the first call (0.5 s of CPU)."""
+    """Keys are asked for at each call, so that a rotated one is taken up: `project_key` where the tenant has an OpenAI project of its
+    own, else `api_key`. The SDK is imported at the first call (0.5 s of CPU)."""
 
     def __init__(
         self,
@@ -35,13 +39,16 @@ class OpenAiUpstream:
         *,
         headers: Callable[[CallLabels], Mapping[str, str]] = lambda _: {},
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        project_key: ProjectKey | None = None,
     ) -> None:
         """`headers`: what else goes with a call, where `base_url` is a proxy's."""
         self._base_url = base_url
         self._api_key = api_key
         self._headers = headers
         self._connect_timeout_s = connect_timeout_s
+        self._project_key = project_key
         self._client: Any = None
+        self._by_key: dict[str, Any] = {}
 
     def complete(
         self,
@@ -56,9 +63,11 @@ class OpenAiUpstream:
 
         ends = time.monotonic() + timeout_s
         try:
-            client = self._ready_client()
+            client = self._ready_client(self._key_for(labels))
         except (BotoCoreError, ClientError) as error:
             return NotSent(message=f"The key for the provider could not be read ({type(error).__name__}).", ours=True)
+        except ProjectKeyUnusable as error:
+            return NotSent(message=str(error), ours=True)
         try:
             timeout, headers = _timeout(timeout_s, self._connect_timeout_s), self._headers(labels)
             call = _call(client, path, request, timeout=timeout, extra_headers=headers)
@@ -75,16 +84,27 @@ class OpenAiUpstream:
         if self._client is not None:
             self._client.close()
 
-    def _ready_client(self) -> Any:
-        """The same one for every call: a copy for each, as `with_options` makes it, takes as long as the call itself."""
+    def _key_for(self, labels: CallLabels) -> str:
+        """Never another's: the shared key would bill a tenant's own calls to everybody."""
+        if labels.openai_project is None:
+            return self._api_key()
+        if self._project_key is None:
+            raise ProjectKeyUnusable("No keys of OpenAI projects can be read here.")
+        return self._project_key(labels.tenant_id, labels.openai_project)
+
+    def _ready_client(self, key: str) -> Any:
+        """The same one for every call with a key: a copy for each, as `with_options` makes it, takes as long as the call itself. All share
+        their connections."""
         import openai
 
-        api_key = self._api_key()
         if self._client is None:
-            self._client = openai.OpenAI(base_url=self._base_url, api_key=api_key, max_retries=0)
-        elif self._client.api_key != api_key:
-            self._client = self._client.with_options(api_key=api_key)
-        return self._client
+            self._client = openai.OpenAI(base_url=self._base_url, api_key=key, max_retries=0)
+            self._by_key[key] = self._client
+        if key not in self._by_key:
+            if len(self._by_key) >= KEYS_MAX:
+                self._by_key.clear()
+            self._by_key[key] = self._client.with_options(api_key=key)
+        return self._by_key[key]
 
 
 def _timeout(seconds: float, connect_seconds: float) -> Any:

@@ -108,6 +108,14 @@ class FilePriceBook:
         days = {name: self._models[base].get("shutdown") for name, base in self._names.items() if base[:3] != "ft:"}
         return {name: date.fromisoformat(day) if day else None for name, day in days.items()}
 
+    def entry_of(self, model: str) -> str:
+        """The one name that a model and its dated names share; a fine-tuned one, or one that is not priced, stands for itself."""
+        try:
+            base = self._base(model)
+        except ModelNotPriced:
+            return model
+        return model if base.startswith("ft:") else base
+
     def _base(self, model: str) -> str:
         """The entry that prices this name. Raises ModelNotPriced."""
         tuned = FINE_TUNED.match(model)

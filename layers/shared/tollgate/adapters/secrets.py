@@ -23,6 +23,11 @@ def read_secret(arn: str) -> str:
     return _secrets().read(arn)
 
 
+def read_secret_anew(arn: str) -> str:
+    """Whatever is kept. Raises botocore's errors."""
+    return _secrets().read_anew(arn)
+
+
 class Secrets:
     def __init__(self, client: Any, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
@@ -33,6 +38,9 @@ class Secrets:
         kept = self._kept.get(arn)
         if kept and self._clock() < kept[1]:
             return kept[0]
+        return self.read_anew(arn)
+
+    def read_anew(self, arn: str) -> str:
         text = str(self._client.get_secret_value(SecretId=arn)["SecretString"])
         self._kept[arn] = text, self._clock() + KEPT_SECONDS
         return text

@@ -18,10 +18,17 @@ class DriftKind(StrEnum):
     SPANS_AHEAD = "spans_ahead"
     # Every number is there, and the sum still differs.
     SPENT = "spent"
+    # A settled UTC day's calls cost another amount on OpenAI's bill than in the spans.
+    OPENAI_COST = "openai_cost"
+    # OpenAI counted tokens that no span has, or does not know those that spans have.
+    OPENAI_USAGE = "openai_usage"
 
 
 # Those between the ledger and the spans.
 OF_THE_SPANS = frozenset({DriftKind.MISSING_SPANS, DriftKind.SPANS_AHEAD, DriftKind.SPENT})
+
+# Those between the spans and OpenAI's own figures.
+OF_THE_BILL = frozenset({DriftKind.OPENAI_COST, DriftKind.OPENAI_USAGE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,9 @@ TollgateError
 ├── SpansUnavailable        Postgres cannot be asked now
 ├── ModelSourceFailed       OpenAI does not say which models it serves
 ├── JobSourceFailed         ServiceTitan gives no page; `fault` says what that means for the sync
-└── JobStoreFailed          the function that stores jobs gives no answer, or fails
+├── JobStoreFailed          the function that stores jobs gives no answer, or fails
+├── BillSourceFailed        OpenAI does not say what it billed
+└── BillStoreFailed         the function that stores the bill gives no answer, or fails
 """
 
 from __future__ import annotations
@@ -217,4 +219,12 @@ class JobSourceFailed(TollgateError):
 
 
 class JobStoreFailed(TollgateError):
+    pass
+
+
+class BillSourceFailed(TollgateError):
+    pass
+
+
+class BillStoreFailed(TollgateError):
     pass

@@ -36,6 +36,7 @@ def settings_to_text(settings: TenantSettings) -> str:
     values["downgrade_chains"] = settings.downgrade_chains
     values["fit_order"] = settings.fit_order.value
     values["agents"] = {label: [limits.daily, limits.monthly] for label, limits in settings.agents.items()}
+    values["openai_project"] = settings.openai_project
     values["raises"] = [
         [entry.raise_id, entry.window, entry.amount, entry.until.isoformat(), entry.reason] for entry in settings.raises
     ]
@@ -59,6 +60,8 @@ def settings_from_text(text: str) -> TenantSettings:
                 label: AgentLimits(daily=daily, monthly=monthly) for label, (daily, monthly) in values["agents"].items()
             },
             raises=tuple(_raise_of(*entry) for entry in values["raises"]),
+            # Accounts that were written before there was such a thing do not have it.
+            openai_project=values.get("openai_project"),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not the settings of a tenant: {error}") from error

@@ -13,6 +13,7 @@ from tollgate.domain.span import check_label
 from tollgate.domain.window import ZoneFrom
 
 TENANT_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
+OPENAI_PROJECT = r"^proj_[A-Za-z0-9_-]{1,80}$"
 
 AGENTS_MAX = 20
 IN_FLIGHT_MAX = 250
@@ -76,6 +77,7 @@ class TenantSettings:
 
     `downgrade_chains`: model -> what may serve in its place, in order; `cheaper_model` for those that it does not name.
     `output_tokens_min`: down to how many output tokens a call may be cut where it does not fit, None where it is not.
+    `openai_project`: the OpenAI project whose own key pays for this tenant's calls; None: the key that all share.
     """
 
     tenant_id: str
@@ -99,12 +101,15 @@ class TenantSettings:
     suspended: bool = False
     agents: Mapping[str, AgentLimits] = field(default_factory=dict)
     raises: tuple[Raise, ...] = ()
+    openai_project: str | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(TENANT_ID, self.tenant_id):
             raise ValueError(
                 "a tenant id has 1 to 63 lower-case letters, digits and hyphens, and begins with a letter or digit"
             )
+        if self.openai_project is not None and not re.fullmatch(OPENAI_PROJECT, self.openai_project):
+            raise ValueError("openaiProject must be the id of an OpenAI project, such as proj_abc123")
         if self.version < 1 or not self.zones:
             raise ValueError("settings have a version from 1 on and at least one time zone")
         self._check_limits()

@@ -14,7 +14,7 @@ from tollgate.domain.errors import RequestInvalid
 from tollgate.domain.money import NanoUsd, from_usd, usd_number
 from tollgate.domain.page import Page, Use
 from tollgate.domain.span import Attribution, Outcome
-from tollgate.domain.tenant import TENANT_ID, AgentLimits, FitOrder, Mode, Raise, TenantSettings
+from tollgate.domain.tenant import OPENAI_PROJECT, TENANT_ID, AgentLimits, FitOrder, Mode, Raise, TenantSettings
 from tollgate.domain.window import Window, month_end, window_at
 from tollgate.edge.http import Body
 from tollgate.edge.problems import refusal_facts
@@ -58,6 +58,7 @@ class BudgetChange(Body):
     mode: Mode | None = None
     suspended: bool | None = None
     agents: dict[str, AgentBudget] | None = None
+    openai_project: Annotated[str, Field(pattern=OPENAI_PROJECT)] | None = None
 
 
 _NAMES = {
@@ -69,7 +70,9 @@ _NAMES = {
     "max_output_tokens": "output_tokens_max",
     "min_output_tokens": "output_tokens_min",
 }
-_MAY_BE_NULL = {"daily_token_budget", "monthly_token_budget", "min_output_tokens", "cheaper_model", "allowed_models"}
+_MAY_BE_NULL = {
+    "daily_token_budget", "monthly_token_budget", "min_output_tokens", "cheaper_model", "allowed_models", "openai_project",
+}  # fmt: skip
 
 
 def changed_values(change: BudgetChange) -> dict[str, Any]:
@@ -284,6 +287,7 @@ def settings_view(settings: TenantSettings, window: Window) -> dict[str, Any]:
         "mode": settings.mode.value,
         "suspended": settings.suspended,
         "agents": {label: _agent_view(limits) for label, limits in settings.agents.items()},
+        "openaiProject": settings.openai_project,
         "effectiveTimezone": settings.zone_at(window.month),
     }
 

@@ -229,7 +229,12 @@ def _ask_upstream(
         return NotSent(message="No time was left to ask the upstream.", ours=True)
     price = taken.offer.price
     body = chat.sent(ports.prices.model_of(price.model), price, output_tokens=taken.offer.bound.output)
-    labels = CallLabels(tenant_id=taken.page.tenant_id, hold_id=str(taken.hold_id), attribution=chat.attribution)
+    labels = CallLabels(
+        tenant_id=taken.page.tenant_id,
+        hold_id=str(taken.hold_id),
+        attribution=chat.attribution,
+        openai_project=taken.settings.openai_project,
+    )
     ask = partial(ports.upstream.complete, body, path=chat.path, labels=labels, listener=listener)
     # A probe asks once: an upstream that is ill is spared.
     if ports.sleep is None or guarded.is_probe(price.model):
@@ -261,6 +266,8 @@ def _answer_or_raise(result: UpstreamResult, now: datetime) -> Answered:
         case Declined(status=status):
             kind = UpstreamFailed if status >= 500 else UpstreamRejected
             raise kind(result.message, status=status, body=result.body, headers=result.headers)
+        case NotSent(message=message, ours=True):
+            raise BreakerOpen(f"The call was not made, and nothing was spent: {message}", retry_at=now + NOT_SENT_RETRY)
         case NotSent(message=message):
             raise UpstreamNotReached(
                 f"The model's provider cannot be reached: {message}", retry_at=now + NOT_SENT_RETRY
