@@ -10,6 +10,7 @@ from tollgate.domain.call_labels import CallLabels
 from tollgate.domain.call_span import CallFacts, span_of
 from tollgate.domain.downgrade import Menu, Offer, menu_of
 from tollgate.domain.errors import (
+    BreakerOpen,
     ModelNotAllowed,
     ModelNotPriced,
     NotBounded,
