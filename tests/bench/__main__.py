@@ -12,6 +12,8 @@ BENCHMARKS = {
     "call": "tests.bench.call",
     "cold": "tests.bench.cold",
     "writer": "tests.bench.writer",
+    "forecast": "tests.bench.forecast",
+    "summary": "tests.bench.summary",
 }
 
 

@@ -17,11 +17,17 @@ import psycopg
 import pytest
 
 from tollgate.adapters.postgres import Postgres
+from tollgate.adapters.postgres_rollups import PostgresRollups
 from tollgate.adapters.postgres_schema import PostgresSchema, migrations
 from tollgate.adapters.postgres_spans import PostgresSpans
 from tollgate.usecases.migrate_database import migrate_database
 
 OPTIONS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "listen_addresses": ""}
+TABLES = (
+    "spans, rollup_watermarks, tenant_rollups, label_rollups, job_rollups, latency_rollups, budget_days, dropped_months, "
+    "dropped_page_books, drifts, page_readings, missing_spans, provider_projects, provider_costs, provider_usage, provider_days, "
+    "provider_findings"
+)
 NOBODY, NOBODY_GROUP = pwd.getpwnam("nobody")[2:4]
 
 
@@ -105,14 +111,18 @@ def migrated_database(new_database: Callable[[], str]) -> str:
 
 
 @pytest.fixture
-def database(migrated_database: str) -> str:
+def empty(migrated_database: str) -> Callable[[], None]:
+    def truncate() -> None:
+        with psycopg.connect(migrated_database, autocommit=True) as connection:
+            connection.execute(f"TRUNCATE {TABLES}".encode())
+
+    return truncate
+
+
+@pytest.fixture
+def database(migrated_database: str, empty: Callable[[], None]) -> str:
     """The address of a migrated database without a row."""
-    with psycopg.connect(migrated_database, autocommit=True) as connection:
-        connection.execute(
-            "TRUNCATE provider_projects, provider_costs, provider_usage, provider_days, provider_findings"
-        )
-        connection.execute("TRUNCATE spans, span_rollups, rollup_watermarks")
-        connection.execute("TRUNCATE drifts, page_readings, missing_spans")
+    empty()
     return migrated_database
 
 
@@ -126,3 +136,8 @@ def postgres(database: str) -> Iterator[Postgres]:
 @pytest.fixture
 def spans(postgres: Postgres) -> PostgresSpans:
     return PostgresSpans(postgres)
+
+
+@pytest.fixture
+def rollups(postgres: Postgres) -> PostgresRollups:
+    return PostgresRollups(postgres)

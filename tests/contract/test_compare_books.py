@@ -109,7 +109,9 @@ class World:
         return {day: spent for day, spent in rows if spent}
 
     def unexplained(self) -> dict[str, int]:
-        rows = self.rows("SELECT to_char(day, 'DD'), cost_nanousd FROM spans WHERE outcome = 'unexplained'")
+        rows = self.rows(
+            "SELECT to_char(day, 'DD'), sum(cost_nanousd)::bigint FROM spans WHERE outcome = 'unexplained' GROUP BY 1"
+        )
         return {day: amount for day, amount in rows if amount}
 
     def rows(self, sql: str) -> list[tuple[str, int]]:

@@ -51,6 +51,7 @@ def test_every_field_of_a_span_has_its_column(spans: PostgresSpans, database: st
 
     (row,) = rows(database)
     assert row.pop("inserted_at") is not None
+    assert row.pop("arrived_in") is not None
     assert row == {
         "tenant_id": "acme-hvac",
         "month": date(2026, 11, 1),

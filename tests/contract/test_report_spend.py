@@ -11,13 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from tests.fakes.spans import NOON, placed
+from tollgate.adapters.postgres_rollups import PostgresRollups
 from tollgate.adapters.postgres_spans import PostgresSpans
 from tollgate.domain.errors import RequestInvalid, TenantNotFound
+from tollgate.domain.latency import Latency
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.place import PlacedSpan
 from tollgate.domain.rollup import CALLS
 from tollgate.domain.span import Outcome
-from tollgate.domain.summary import Latency, Spend, Summary
+from tollgate.domain.summary import Spend, Summary, sum_of
 from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.window import ZoneFrom
 from tollgate.usecases.report_spend import SummaryRequest, report_spend
@@ -44,12 +46,12 @@ Report = Callable[..., Summary]
 
 
 @pytest.fixture
-def report(spans: PostgresSpans) -> Report:
+def report(rollups: PostgresRollups) -> Report:
     def ask(
         *, zone: str = "America/Chicago", now: datetime = NOON, tenant_id: str = "acme-hvac", **asked: Any
     ) -> Summary:
         request = SummaryRequest(tenant_id=tenant_id, **asked)
-        return report_spend(request, accounts=OneAccount(zone), spans=spans, now=now)  # type: ignore[arg-type]
+        return report_spend(request, accounts=OneAccount(zone), rollups=rollups, now=now)  # type: ignore[arg-type]
 
     return ask
 
@@ -127,11 +129,8 @@ def test_totals_groups_and_series_are_the_plain_sums(
         }
         grouped[(of | {"day": local.date().isoformat(), "hour": f"{hour:%Y-%m-%dT%H:%M:%SZ}"})[group_by]].append(each)
     expected = {key: plain_sum(those) for key, those in grouped.items()}
-    timely = group_by in ("hour", "day")
     assert summary.totals == plain_sum(month)
-    assert keyed(summary) == {
-        key: sums for key, sums in expected.items() if (sums != Spend() if timely else (sums.cost or sums.calls))
-    }
+    assert keyed(summary) == {key: sums for key, sums in expected.items() if sums != Spend()}
     assert sum(point.spend.cost for point in summary.series) == summary.totals.cost
     assert len(summary.series) == (30 * 24 + 1 if group_by == "hour" else 30)
     assert summary.forecast.month_end >= summary.totals.cost or summary.totals.cost < 0
@@ -150,7 +149,8 @@ def test_a_call_that_lapsed_and_settled_late_is_one_call_at_its_true_cost(spans:
 
 def test_what_was_given_back_is_no_call(spans: PostgresSpans, report: Report) -> None:
     given_back = [Outcome.VOIDED, Outcome.EXPIRED, Outcome.CANCELLED]
-    spans.add([placed(seq, outcome=outcome, cost_nanousd=NanoUsd(0)) for seq, outcome in enumerate(given_back, 1)])
+    nothing = {"cost_nanousd": NanoUsd(0), "uncached": 0, "output": 0}
+    spans.add([placed(seq, outcome=outcome, **nothing) for seq, outcome in enumerate(given_back, 1)])
 
     summary = report(group_by="outcome")
 
@@ -193,13 +193,16 @@ def test_a_settlement_after_the_end_of_its_month_counts_when_it_was_posted(
     assert report().totals.calls == 1
 
 
-def test_only_the_hundred_dearest_jobs_are_listed(spans: PostgresSpans, report: Report) -> None:
+def test_the_hundred_dearest_jobs_are_listed_and_the_others_as_one(spans: PostgresSpans, report: Report) -> None:
     spans.add([placed(seq, job_id=f"job-{seq}", cost_nanousd=NanoUsd(seq)) for seq in range(1, 151)])
 
     summary = report(group_by="job")
 
-    assert [group.key for group in summary.groups] == [f"job-{seq}" for seq in range(150, 50, -1)]
-    assert summary.totals.calls == 150
+    *listed, others = summary.groups
+    assert [group.key for group in listed] == [f"job-{seq}" for seq in range(150, 50, -1)]
+    assert all(group.merged is None for group in listed)
+    assert (others.key, others.merged, others.spend.calls, others.spend.cost) == (None, 50, 50, 50 * 51 // 2)
+    assert sum_of(group.spend for group in summary.groups) == summary.totals
 
 
 def test_percentiles_are_those_of_calls_that_say_how_long_they_took(spans: PostgresSpans, report: Report) -> None:

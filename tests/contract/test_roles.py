@@ -11,13 +11,20 @@ import pytest
 from tests.fakes.spans import NOON, placed
 from tests.infra.template import functions, variables
 from tollgate.adapters.postgres import Postgres
+from tollgate.adapters.postgres_bill import PostgresBill
 from tollgate.adapters.postgres_books import PostgresBooks
+from tollgate.adapters.postgres_comparison import PostgresComparison
+from tollgate.adapters.postgres_drifts import PostgresDrifts
 from tollgate.adapters.postgres_jobs import PostgresJobs
+from tollgate.adapters.postgres_months import PostgresMonths
+from tollgate.adapters.postgres_rollups import PostgresRollups
 from tollgate.adapters.postgres_schema import PostgresSchema, migrations
 from tollgate.adapters.postgres_spans import PostgresSpans
 from tollgate.domain.job import Feed, FeedPage
-from tollgate.domain.rollup import Stretch, TenantHour
-from tollgate.domain.summary import GroupBy, SpendQuery
+from tollgate.domain.money import NanoUsd
+from tollgate.domain.reading import Reading
+from tollgate.domain.rollup import Stretch
+from tollgate.domain.summary import GroupBy, SpendQuery, TenantsQuery
 from tollgate.usecases.migrate_database import migrate_database
 from tollgate.usecases.roll_up_spend import roll_up_again, roll_up_new
 
@@ -26,9 +33,18 @@ Connect = Callable[[str], Postgres]
 
 DAY = timedelta(days=1)
 QUERY = SpendQuery(
-    tenant_id="acme-hvac", start=NOON, end=NOON + DAY, edges=(NOON,), group_by=GroupBy.MODEL, month="2026-11"
+    tenant_id="acme-hvac",
+    start=NOON,
+    end=NOON + DAY,
+    edges=(NOON,),
+    group_by=GroupBy.MODEL,
+    first_day=date(2026, 11, 1),
+    last_day=date(2026, 11, 30),
 )
-HOUR = TenantHour(tenant_id="acme-hvac", hour=NOON)
+TENANTS = TenantsQuery(start=NOON, end=NOON + DAY, after="", limit=9)
+READING = Reading(
+    tenant_id="acme-hvac", month="2026-11", epoch=0, seq=3, spent=NanoUsd(9), days={"05": NanoUsd(9)}, read_at=NOON
+)
 FEED = next(iter(Feed))
 
 
@@ -37,21 +53,61 @@ def store_page(postgres: Postgres) -> object:
     return PostgresJobs(postgres).store_page("shop", page, previous=None, at=NOON)
 
 
+def drop_old_month(postgres: Postgres) -> object:
+    months = PostgresMonths(postgres)
+    return months.months_before("2026-11"), months.drop_month("2024-01")
+
+
+def book_what_is_lost(postgres: Postgres) -> object:
+    comparison = PostgresComparison(postgres)
+    comparison.keep(READING)
+    comparison.miss(READING, NOON)
+    comparison.book_unexplained(READING, NOON)
+    comparison.note_compared(READING, NOON)
+    comparison.forget("2024-01")
+    return comparison.state()
+
+
+def store_bill(postgres: Postgres) -> object:
+    bill = PostgresBill(postgres)
+    bill.note_projects({"acme-hvac": "proj_acme"}, NOON)
+    bill.close_day(NOON.date(), NOON)
+    return (
+        bill.billed(NOON.date()),
+        bill.span_days(["acme-hvac"], NOON.date()),
+        bill.calls("acme-hvac", NOON, NOON + DAY),
+        bill.has_gaps("acme-hvac", NOON, NOON + DAY, {"2026-11": 1}),
+        bill.recent(NOON, NOON + DAY),
+    )
+
+
 DEEDS: dict[str, tuple[Deed, ...]] = {
     "tollgate_writer": (lambda postgres: PostgresSpans(postgres).add([placed(2)]),),
     "tollgate_reader": (
-        lambda postgres: PostgresSpans(postgres).spend(QUERY),
-        lambda postgres: PostgresSpans(postgres).watermark(),
+        lambda postgres: PostgresRollups(postgres).spend(QUERY),
+        lambda postgres: PostgresRollups(postgres).watermark(),
+        lambda postgres: PostgresRollups(postgres).kept_since(),
+        lambda postgres: PostgresRollups(postgres).spend_of_all(TENANTS),
         lambda postgres: PostgresSpans(postgres).spent_by_page(),
         lambda postgres: PostgresBooks(postgres).books_of("2026-11"),
         lambda postgres: PostgresBooks(postgres).spans_after("acme-hvac", "2026-11", seq=0, last=None, count=9),
         lambda postgres: PostgresBooks(postgres).record_spans("acme-hvac", "2026-11", since=NOON),
         lambda postgres: PostgresJobs(postgres).read_cursors("shop"),
+        lambda postgres: PostgresDrifts(postgres).newest(9),
+        lambda postgres: PostgresComparison(postgres).state(),
     ),
     "tollgate_rollup": (
-        lambda postgres: roll_up_new(PostgresSpans(postgres), now=NOON),
-        lambda postgres: roll_up_again(PostgresSpans(postgres), Stretch(start=NOON, end=NOON + DAY)),
+        lambda postgres: roll_up_new(PostgresSpans(postgres), PostgresRollups(postgres), now=NOON),
+        lambda postgres: roll_up_again(PostgresRollups(postgres), Stretch(start=NOON, end=NOON + DAY)),
         lambda postgres: PostgresSpans(postgres).gaps(date(2026, 11, 1)),
+        lambda postgres: PostgresSpans(postgres).without_partition(),
+        drop_old_month,
+        lambda postgres: PostgresBooks(postgres).books_of("2026-11"),
+    ),
+    "tollgate_books": (
+        book_what_is_lost,
+        store_bill,
+        lambda postgres: PostgresComparison(postgres).readings(),
         lambda postgres: PostgresBooks(postgres).books_of("2026-11"),
     ),
     "tollgate_jobs": (
@@ -60,20 +116,23 @@ DEEDS: dict[str, tuple[Deed, ...]] = {
         lambda postgres: PostgresJobs(postgres).note_failure("shop", FEED, message="none", at=NOON),
     ),
 }
+BOOKS_ALONE: tuple[Deed, ...] = (book_what_is_lost, store_bill)
 FORBIDDEN: dict[str, tuple[Deed, ...]] = {
-    "tollgate_writer": (*DEEDS["tollgate_reader"], *DEEDS["tollgate_rollup"], *DEEDS["tollgate_jobs"]),
+    "tollgate_writer": (*DEEDS["tollgate_reader"], *DEEDS["tollgate_rollup"], *DEEDS["tollgate_jobs"], *BOOKS_ALONE),
     "tollgate_reader": (
         *DEEDS["tollgate_writer"],
+        *BOOKS_ALONE,
         store_page,
-        lambda postgres: PostgresSpans(postgres).sum_hours([HOUR]),
-        lambda postgres: PostgresSpans(postgres).move_watermark(NOON),
+        lambda postgres: PostgresRollups(postgres).add_new(),
+        lambda postgres: PostgresMonths(postgres).drop_month("2024-01"),
         lambda postgres: PostgresSpans(postgres).make_partitions(date(2026, 11, 1)),
     ),
-    "tollgate_rollup": (*DEEDS["tollgate_writer"], *DEEDS["tollgate_jobs"]),
+    "tollgate_rollup": (*DEEDS["tollgate_writer"], *DEEDS["tollgate_jobs"], *BOOKS_ALONE),
+    "tollgate_books": (*DEEDS["tollgate_jobs"], lambda postgres: PostgresRollups(postgres).add_new(), drop_old_month),
     "tollgate_jobs": (
         *DEEDS["tollgate_writer"],
-        lambda postgres: PostgresSpans(postgres).spend(QUERY),
-        lambda postgres: PostgresSpans(postgres).move_watermark(NOON),
+        lambda postgres: PostgresRollups(postgres).spend(QUERY),
+        lambda postgres: PostgresRollups(postgres).add_new(),
     ),
 }
 OWNERS_ALONE = (

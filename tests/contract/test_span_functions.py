@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from io import StringIO
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -35,7 +35,7 @@ CONTEXT = SimpleNamespace(
     invoked_function_arn="arn",
     function_version="1",
 )
-CACHED = ("settings", "postgres", "spans", "schema", "poison")
+CACHED = ("settings", "postgres", "spans", "rollups", "schema", "poison")
 
 
 class OneAccount:
@@ -86,7 +86,7 @@ def get(path: str, *, role: str = "tenant", accept: str = "application/json", **
     event = {
         "httpMethod": "GET",
         "path": path,
-        "resource": "/api/cost/summary/{tenantId}",
+        "resource": path,
         "headers": {"Accept": accept},
         "body": None,
         "multiValueHeaders": {"Accept": [accept]},
@@ -170,6 +170,7 @@ def test_the_summary_has_the_shape_of_the_api(spans: PostgresSpans) -> None:
         },
         "groups": [{"key": "gpt-4o"} | dear, {"key": "gpt-4o-mini"} | cheap],
         "latencyMs": {"p50": 900, "p95": 900},
+        "outcomes": None,
     }
 
 
@@ -207,6 +208,78 @@ def test_who_may_ask_what(path: str, role: str, parameters: dict[str, str], stat
 
     assert answer["statusCode"] == status
     assert json.loads(answer["body"]).get("error", {}).get("code") == code
+
+
+@pytest.mark.parametrize("group_by", ["model", "agent", "job", "outcome", "hour", "day"])
+def test_every_grouping_is_a_sheet_too_that_adds_up(spans: PostgresSpans, group_by: str) -> None:
+    spans.add([placed(seq, job_id=f"job-{seq}", cost_nanousd=NanoUsd(seq)) for seq in range(1, 103)])
+
+    answer = get("/api/cost/summary/acme-hvac", accept="text/csv", groupBy=group_by)
+
+    rows = list(csv.DictReader(StringIO(answer["body"])))
+    assert sum(int(row["calls"]) for row in rows) == 102
+    assert len(rows) == (101 if group_by == "job" else 1)
+    assert rows[-1][group_by] == (
+        "(other: 2)"
+        if group_by == "job"
+        else {"model": "gpt-4o", "agent": "", "outcome": "ok", "hour": "2026-11-23T18:00:00Z", "day": "2026-11-23"}[
+            group_by
+        ]
+    )
+
+
+def test_an_admin_sees_all_tenants_page_by_page(spans: PostgresSpans) -> None:
+    for number, tenant_id in enumerate(["zeta-air", "acme-hvac", "blue-plumbing"], start=1):
+        spans.add([placed(1, tenant_id=tenant_id, cost_nanousd=NanoUsd(number * 10**9))])
+
+    first = json.loads(get("/api/cost/summary", role="admin", limit="2")["body"])
+    second = json.loads(get("/api/cost/summary", role="admin", limit="2", cursor=first["nextCursor"])["body"])
+
+    assert [each["tenantId"] for each in first["tenants"]] == ["acme-hvac", "blue-plumbing"]
+    assert [(each["tenantId"], each["costUsd"]) for each in second["tenants"]] == [("zeta-air", 1)]
+    assert second["nextCursor"] is None
+    assert first["totals"] == second["totals"]
+    assert (first["totals"]["tenants"], first["totals"]["costUsd"], first["totals"]["calls"]) == (3, 6, 3)
+    assert (first["from"], first["to"], first["timezone"]) == ("2026-11-01", "2026-11-30", "UTC")
+
+
+def test_all_tenants_are_a_sheet_too(spans: PostgresSpans) -> None:
+    spans.add([placed(1, cost_nanousd=NanoUsd(1))])
+
+    answer = get("/api/cost/summary", role="admin", accept="text/csv")
+
+    rows = list(csv.DictReader(StringIO(answer["body"])))
+    assert [(row["tenantId"], row["costUsd"]) for row in rows] == [("acme-hvac", "0.000000001")]
+
+
+@pytest.mark.parametrize(
+    ("role", "parameters", "status", "code"),
+    [
+        ("tenant", {}, 403, "forbidden"),
+        ("admin", {"limit": "0"}, 400, "invalid_request"),
+        ("admin", {"limit": "501"}, 400, "invalid_request"),
+        ("admin", {"cursor": "no\0tenant"}, 400, "invalid_request"),
+        ("admin", {"to": "2026-11-23T10:00:01Z"}, 400, "invalid_request"),
+        ("admin", {"timezone": "Asia/Kathmandu"}, 200, None),
+    ],
+)
+def test_only_an_admin_asks_for_all(role: str, parameters: dict[str, str], status: int, code: str | None) -> None:
+    answer = get("/api/cost/summary", role=role, **parameters)
+
+    assert answer["statusCode"] == status
+    assert json.loads(answer["body"]).get("error", {}).get("code") == code
+
+
+def test_deep_health_says_how_far_rollups_have_come(spans: PostgresSpans, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = wiring.health_checks()["watermark"]()
+    load("schedules/roll_up_spend").handle({}, CONTEXT)
+    reached = wiring.rollups().watermark()
+    assert reached is not None
+    monkeypatch.setattr(wiring, "clock", lambda: reached + timedelta(seconds=90))
+    after = wiring.health_checks()["watermark"]()
+
+    assert before == {"rolledUpTo": None, "behindSeconds": None}
+    assert after == {"rolledUpTo": f"{reached.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", "behindSeconds": 90}
 
 
 def test_without_postgres_the_summary_is_unavailable_and_worth_another_try(
@@ -251,10 +324,10 @@ def test_the_schedule_rolls_up_and_a_range_can_be_asked_for(spans: PostgresSpans
     first = roll_up({}, CONTEXT)
     again = roll_up({"from": "2026-11-23", "to": "2026-11-23"}, CONTEXT)
 
-    assert (first["hours"], again["hours"], again["until"]) == (1, 1, None)
+    assert (first["spans"], again["spans"], again["until"]) == (1, 1, None)
     assert first["until"] is not None
     with psycopg.connect(database) as connection:
-        assert connection.execute("SELECT cost_nanousd FROM span_rollups").fetchall() == [(7_500_000,)]
+        assert connection.execute("SELECT cost_nanousd FROM tenant_rollups").fetchall() == [(7_500_000,)] * 3
 
 
 def test_the_migration_task_says_where_the_database_is() -> None:

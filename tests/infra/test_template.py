@@ -21,6 +21,7 @@ ROUTES = {
     ("GET", "/api/cost/budget/{tenantId}/holds"): "ListHolds",
     ("DELETE", "/api/cost/budget/{tenantId}/holds/{holdId}"): "CloseHold",
     ("GET", "/api/cost/summary/{tenantId}"): "SummarizeCost",
+    ("GET", "/api/cost/summary"): "SummarizeCost",
     ("GET", "/api/health"): "GetHealth",
     ("GET", "/openapi.json"): "GetOpenApi",
     ("GET", "/docs"): "GetOpenApi",

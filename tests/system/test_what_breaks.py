@@ -66,7 +66,7 @@ def test_with_postgres_away_for_a_minute_calls_are_served_and_every_span_is_ther
 
 def test_the_schedules_fire_by_themselves(stack: Stack) -> None:
     rolled = eventually(
-        lambda: stack.rows("SELECT count(*) FROM span_rollups"), until=lambda rows: rows[0][0] > 0, seconds=120
+        lambda: stack.rows("SELECT count(*) FROM tenant_rollups"), until=lambda rows: rows[0][0] > 0, seconds=120
     )
     jobs = eventually(
         lambda: stack.rows("SELECT count(*) FROM servicetitan_jobs"), until=lambda rows: rows[0][0] > 0, seconds=120

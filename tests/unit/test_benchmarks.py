@@ -3,7 +3,7 @@
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import call, cold, crowd, hold, hot, page, stage, writer
+from tests.bench import call, cold, crowd, forecast, hold, hot, page, stage, summary, writer
 from tests.bench.busy_page import page_with
 from tests.bench.busy_shop import a_busy_shop
 from tests.bench.cold_start import colds, function_names
@@ -81,3 +81,21 @@ def test_a_span_is_written_once_however_often_it_is_delivered() -> None:
 
     assert (measured.first.added, measured.again.added) == (50, 0)
     assert measured.first.writer_us > 0
+
+
+def test_the_forecast_is_measured_on_every_history() -> None:
+    text = "\n".join(forecast.report(seeds=1, asked_on=(4, 21)))
+
+    assert all(f"| {name} |" in text for name in forecast.HISTORIES)
+
+
+def test_summaries_are_measured_over_rollups_and_what_they_lack() -> None:
+    with summary.server() as url:
+        summary.fill(url, 0, 1_000, 3_000)
+        summary.fill(url, 1_000, 3_000, 3_000)
+        measured = summary.measure(url, 3_000, rounds=1)
+        plans = summary.plans(url)
+
+    text = summary.report([measured])
+    assert all(f"| {question.name} |" in text for question in summary.QUESTIONS)
+    assert all("rollups_by_" in plan and "arrived_in" in plan for plan in plans.values())

@@ -1,4 +1,4 @@
-"""Every few minutes: sums the hours that have new spans; by `from` and `to` in the event, those of that time."""
+"""Every few minutes: adds new spans to the rollups; by `from` and `to` in the event, sums the days of that time again."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,8 +15,9 @@ from tollgate.usecases.roll_up_spend import roll_up_again, roll_up_new
 @scheduled
 def handle(event: Mapping[str, Any]) -> dict[str, Any]:
     if "from" in event or "to" in event:
-        done = roll_up_again(wiring.spans(), stretch_of(event["from"], event["to"]))
+        done = roll_up_again(wiring.rollups(), stretch_of(event["from"], event["to"]))
     else:
-        done = roll_up_new(wiring.spans(), now=wiring.clock())
-    metrics.add_metric(name="HoursRolledUp", unit=MetricUnit.Count, value=done.hours)
-    return {"hours": done.hours, "until": done.until.isoformat() if done.until else None}
+        done = roll_up_new(wiring.spans(), wiring.rollups(), now=wiring.clock())
+    metrics.add_metric(name="SpansRolledUp", unit=MetricUnit.Count, value=done.spans)
+    metrics.add_metric(name="SpansWithoutPartition", unit=MetricUnit.Count, value=wiring.spans().without_partition())
+    return {"spans": done.spans, "until": done.until.isoformat() if done.until else None}

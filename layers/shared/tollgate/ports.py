@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tollgate.domain.reading import BooksState, Missed, Reading, Stored
     from tollgate.domain.refused import RefusedHour
     from tollgate.domain.replay import GivenUp
-    from tollgate.domain.rollup import Stretch, TenantHour, Touched
-    from tollgate.domain.summary import SpendFound, SpendQuery
+    from tollgate.domain.rollup import Progress, Stretch
+    from tollgate.domain.summary import SpendFound, SpendQuery, TenantsFound, TenantsQuery
     from tollgate.domain.tenant import TenantSettings
     from tollgate.domain.unsettled_call import Finding, KnownCall, Question
 
@@ -256,26 +256,36 @@ class SpanStore(Protocol):
     def make_partitions(self, first: date) -> None:
         """Those of the month of `first` and of the three after it, where they are missing."""
 
-    def touched_hours(self) -> Touched:
-        """The next slice: hours with spans that arrived since shortly before the watermark, or since the first of all."""
+    def without_partition(self) -> int:
+        """How many spans wait in the default partition, counted up to a thousand."""
 
-    def hours_within(self, stretch: Stretch) -> Sequence[TenantHour]:
-        """Hours that overlap a stretch of time and have spans."""
+    def ping(self, timeout: timedelta) -> None:
+        """An answer within this time, or SpansUnavailable."""
 
-    def sum_hours(self, hours: Sequence[TenantHour]) -> None:
-        """Puts the sums of these hours in the place of what is there. Two runs at once take turns."""
 
-    def move_watermark(self, until: datetime) -> None:
-        """Never back."""
+class Rollups(Protocol):
+    """Sums of spans in Postgres, and what is known of spend from these and the spans that they lack. Raises SpansUnavailable."""
+
+    def add_new(self) -> Progress:
+        """The next slice of spans that the rollups lack, and the watermark behind them, at once. Two runs at once take turns."""
+
+    def sum_day_again(self, day: Stretch) -> int:
+        """Puts the sums of a day of UTC in the place of what is there; how many spans it has. The watermark stays."""
+
+    def sum_month_again(self, month: date) -> None:
+        """The same for the tenants' own days of a month, unless its spans were dropped."""
 
     def watermark(self) -> datetime | None:
         """None before the first roll-up."""
 
-    def spend(self, asked: SpendQuery) -> SpendFound:
-        """From the spans themselves, as they are at one instant."""
+    def kept_since(self) -> datetime | None:
+        """Spans posted later than this are all there; None where none were dropped."""
 
-    def ping(self, timeout: timedelta) -> None:
-        """An answer within this time, or SpansUnavailable."""
+    def spend(self, asked: SpendQuery) -> SpendFound:
+        """From rollups and spans, as they are at one instant."""
+
+    def spend_of_all(self, asked: TenantsQuery) -> TenantsFound:
+        """The same, of every tenant."""
 
 
 class Poison(Protocol):
@@ -390,6 +400,16 @@ class SpanBooks(Protocol):
 
     def given_up(self, tenant_id: str, month: str) -> GivenUp:
         """What of the page is lost for good."""
+
+
+class SpanMonths(Protocol):
+    """The months whose spans lie in a partition of their own. Every method raises SpansUnavailable."""
+
+    def months_before(self, month: str) -> Sequence[str]:
+        """The months before this one that have a partition of spans."""
+
+    def drop_month(self, month: str) -> bool:
+        """Drops its spans and keeps what `SpanBooks.books_of` says of them; False where rollups lack some, or somebody is in the way."""
 
 
 # ---- breakers ---------------------------------------------------------------------------------------------------------------

@@ -109,6 +109,7 @@ class Settings:
     openai_admin_key_secret_arn: str = _text("OPENAI_ADMIN_KEY_SECRET_ARN")
     openai_shared_project: str = _text("OPENAI_SHARED_PROJECT")
     store_bill_function: str = _text("STORE_BILL_FUNCTION")
+    span_retention_months: int = _whole("SPAN_RETENTION_MONTHS", 13)
 
 
 def read_settings(environment: Environment = os.environ) -> Settings:

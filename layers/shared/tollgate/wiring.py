@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tollgate.adapters.invoked_comparison import Comparing
     from tollgate.adapters.postgres import Postgres
     from tollgate.adapters.postgres_books import PostgresBooks
+    from tollgate.adapters.postgres_months import PostgresMonths
     from tollgate.adapters.price_book import FilePriceBook
     from tollgate.adapters.project_keys import ProjectKey
     from tollgate.adapters.tiktoken_counter import TiktokenCounter
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         ModelSource,
         PageComparison,
         Poison,
+        Rollups,
         Schema,
         SpanSink,
         SpanStore,
@@ -325,6 +327,7 @@ def health_checks() -> "Mapping[str, Ask]":
     if settings().database_url:
         checks["spans"] = _ask_spans
         checks["books"] = _ask_books
+        checks["watermark"] = _ask_watermark
     return checks
 
 
@@ -346,6 +349,15 @@ def _ask_books() -> "Mapping[str, Any]":
     return {"openDrifts": state.open_drifts, "missingSpans": state.missing, "comparedAt": compared_at}
 
 
+def _ask_watermark() -> "Mapping[str, Any]":
+    """How far rollups have come. One that stays behind makes summaries slow and never wrong, so it fails no check."""
+    reached = rollups().watermark()
+    if reached is None:
+        return {"rolledUpTo": None, "behindSeconds": None}
+    rolled_up_to = reached.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {"rolledUpTo": rolled_up_to, "behindSeconds": max(0, round((clock() - reached).total_seconds()))}
+
+
 @cache
 def postgres() -> "Postgres":
     from tollgate.adapters.postgres import Postgres, iam_token
@@ -359,6 +371,13 @@ def spans() -> "SpanStore":
     from tollgate.adapters.postgres_spans import PostgresSpans
 
     return PostgresSpans(postgres())
+
+
+@cache
+def rollups() -> "Rollups":
+    from tollgate.adapters.postgres_rollups import PostgresRollups
+
+    return PostgresRollups(postgres())
 
 
 @cache
@@ -514,3 +533,10 @@ def remote_bill_books() -> "BillBooks":
     from tollgate.adapters.invoked_bill import InvokedBillBooks, lambda_invoke
 
     return InvokedBillBooks(lambda_invoke(settings().store_bill_function))
+
+
+@cache
+def span_months() -> "PostgresMonths":
+    from tollgate.adapters.postgres_months import PostgresMonths
+
+    return PostgresMonths(postgres())

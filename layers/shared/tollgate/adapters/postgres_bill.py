@@ -9,7 +9,7 @@ from psycopg.rows import DictRow, dict_row
 from tollgate.adapters.postgres import Postgres, query
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.provider_bill import BilledDay, ProviderCost, ProviderUsage, SpanDay, Width, day_start
-from tollgate.domain.rollup import pages_around
+from tollgate.domain.rollup import Stretch, months_of
 from tollgate.domain.unsettled_call import Finding, Knowledge, KnownCall
 from tollgate.domain.usage import Usage
 from tollgate.ports import OwnProject
@@ -151,7 +151,7 @@ def _day(day: date) -> dict[str, Any]:
 
 
 def _stretch(start: datetime, end: datetime) -> dict[str, Any]:
-    first, last = pages_around(start, end + LONGEST_CALL)
+    first, *_, last = months_of(Stretch(start=start, end=end + LONGEST_CALL))
     return {"start": start, "end": end, "first_month": first, "last_month": last}
 
 

@@ -1,24 +1,16 @@
 """The span store in Postgres. Its statements are in `queries/`, each of constant text."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import psycopg
-from psycopg import Connection
-from psycopg.rows import DictRow, TupleRow, dict_row
+from psycopg.rows import DictRow, dict_row
 
 from tollgate.adapters.postgres import Postgres, query
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.place import Gap, PageSpend, PlacedSpan
-from tollgate.domain.rollup import CALLS, NEVER_A_CALL, OVERLAP, SLICE, Stretch, TenantHour, Touched, pages_around
-from tollgate.domain.summary import Group, Latency, Spend, SpendFound, SpendQuery
 from tollgate.ports import Added, SpansRefused
-
-LABELS_MAX = 100
-IS_CALL = {"calls": sorted(CALLS), "never_a_call": NEVER_A_CALL.value}
-SUMS = tuple(field.name for field in fields(Spend))
 
 # Column -> its value. `spans` names columns by OpenTelemetry's GenAI conventions, a span its fields in our own words.
 COLUMNS: Mapping[str, Callable[[PlacedSpan], Any]] = {
@@ -93,54 +85,8 @@ class PostgresSpans:
     def make_partitions(self, first: date) -> None:
         self._postgres.run(lambda connection: connection.execute("SELECT make_span_partitions(%s)", [first]))
 
-    def touched_hours(self) -> Touched:
-        def work(connection: Connection[TupleRow]) -> Touched:
-            cursor = connection.cursor(row_factory=dict_row)
-            arrived = cursor.execute(query("find_arrivals"), {"slice": SLICE}).fetchall()[0]
-            rows = cursor.execute(query("find_touched_hours"), arrived | {"overlap": OVERLAP}).fetchall()
-            return Touched(until=arrived["until"], is_last=arrived["is_last"], hours=_hours(rows))
-
-        return self._postgres.run(work)
-
-    def hours_within(self, stretch: Stretch) -> Sequence[TenantHour]:
-        first, last = pages_around(stretch.start, stretch.end)
-        within = {"start": stretch.start, "end": stretch.end, "first_month": first, "last_month": last}
-        return _hours(self._rows("find_hours", within))
-
-    def sum_hours(self, hours: Sequence[TenantHour]) -> None:
-        if not hours:
-            return
-        starts = [hour.hour for hour in hours]
-        first, last = pages_around(min(starts), max(starts) + timedelta(hours=1))
-        keys = {"tenants": [hour.tenant_id for hour in hours], "hours": starts}
-
-        def work(connection: Connection[TupleRow]) -> None:
-            # A statement of its own: those that follow then see what the run before has committed.
-            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('tollgate.span_rollups', 0))")
-            connection.execute(query("delete_rollups"), keys)
-            connection.execute(query("insert_rollups"), keys | IS_CALL | {"first_month": first, "last_month": last})
-
-        self._postgres.run(work)
-
-    def move_watermark(self, until: datetime) -> None:
-        self._postgres.run(lambda connection: connection.execute(query("move_watermark"), {"until": until}))
-
-    def watermark(self) -> datetime | None:
-        rows = self._rows("read_watermark", {})
-        return rows[0]["rolled_up_to"] if rows else None
-
-    def spend(self, asked: SpendQuery) -> SpendFound:
-        first, last = pages_around(asked.start, asked.end)
-        rows = self._rows(
-            "sum_spend",
-            IS_CALL
-            | {
-                "tenant_id": asked.tenant_id, "start": asked.start, "end": asked.end, "edges": list(asked.edges),
-                "group_by": asked.group_by.value, "this_month": f"{asked.month}-01",
-                "first_month": first, "last_month": last, "labels_max": LABELS_MAX,
-            },
-        )  # fmt: skip
-        return _found(rows)
+    def without_partition(self) -> int:
+        return int(self._rows("count_default_partition", {})[0]["spans"])
 
     def ping(self, timeout: timedelta) -> None:
         self._postgres.ping(timeout)
@@ -149,24 +95,3 @@ class PostgresSpans:
         return self._postgres.run(
             lambda connection: connection.cursor(row_factory=dict_row).execute(query(name), parameters).fetchall()
         )
-
-
-def _hours(rows: Sequence[DictRow]) -> tuple[TenantHour, ...]:
-    return tuple(TenantHour(tenant_id=row["tenant_id"], hour=row["hour"]) for row in rows)
-
-
-def _found(rows: Sequence[DictRow]) -> SpendFound:
-    total = next(row for row in rows if row["figure"] == "total")
-    p50, p95 = total["percentiles"] or (None, None)
-    return SpendFound(
-        totals=_spend(total),
-        labels=tuple(Group(key=row["label"], spend=_spend(row)) for row in rows if row["figure"] == "label"),
-        # The server counts stretches from 1 on.
-        stretches={row["stretch"] - 1: _spend(row) for row in rows if row["figure"] == "stretch"},
-        latency=Latency(p50=p50, p95=p95),
-        month_spent=NanoUsd(total["month_cost"]),
-    )
-
-
-def _spend(row: DictRow) -> Spend:
-    return Spend(**{name: row[name] for name in SUMS})

@@ -54,16 +54,16 @@ class PageBooks:
         return self.count == self.numbers and self.count + self.lost == self.seq
 
 
-def last_expiring_month(now: datetime) -> str:
-    """The latest month that ended more than MONTHS_KEPT months ago in every time zone."""
+def last_expiring_month(now: datetime, kept: int = MONTHS_KEPT) -> str:
+    """The latest month that ended more than so many months ago in every time zone."""
     month = (now.astimezone(UTC) - timedelta(days=1)).strftime("%Y-%m")
-    for _ in range(MONTHS_KEPT + 1):
+    for _ in range(kept + 1):
         month = previous_month(month)
     return month
 
 
-def first_kept_month(now: datetime) -> str:
-    return next_month(last_expiring_month(now))
+def first_kept_month(now: datetime, kept: int = MONTHS_KEPT) -> str:
+    return next_month(last_expiring_month(now, kept))
 
 
 def fate_of(past: PastPage, books: PageBooks) -> Fate:

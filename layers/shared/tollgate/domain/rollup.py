@@ -1,42 +1,37 @@
-"""Spans summed by whole UTC hours: which hours to sum again, and in what portions."""
+"""Spans summed by blocks of time: which blocks there are, and which of them make up a period.
+
+Blocks are quarter-hours, hours and days of UTC. The days and hours of every time zone since 2000 begin on a quarter-hour of UTC, so
+any of them is put together from whole blocks; what an instant cuts out of a quarter-hour is left to the spans.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
 
 from tollgate.domain.posting import Deed
 from tollgate.domain.span import Outcome
+from tollgate.domain.window import next_month, previous_month
 
 # What counts as a call: each hold that was used or may have been, and each record. Never a hold that was given back.
 CALLS = frozenset({Outcome.OK, Outcome.REJECTED, Outcome.FAILED, Outcome.UNKNOWN, Outcome.LAPSED, Outcome.RECORDED})
 # A late settlement has the call's true outcome, but the call was counted when it lapsed.
 NEVER_A_CALL = Deed.LATE
 
-# A span is stamped when its transaction begins and seen when that ends. No writer lives this long.
-OVERLAP = timedelta(minutes=15)
-# A backlog is worked off by so much of arrivals at a time, so that a run that is cut short has got somewhere.
-SLICE = timedelta(hours=6)
-HOURS_AT_ONCE = 500
+# So many spans are added in one transaction: a few seconds. A run that is cut short has got somewhere.
+SLICE = 50_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TenantHour:
-    """`hour`: its first instant, UTC."""
-
-    tenant_id: str
-    hour: datetime
+class Grain(StrEnum):
+    QUARTER = "quarter"
+    HOUR = "hour"
+    DAY = "day"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Touched:
-    """The hours of the next slice of arrivals; once summed, the watermark may move to `until` (the store's clock).
-
-    `is_last`: there is no further slice.
-    """
-
-    until: datetime
-    is_last: bool
-    hours: tuple[TenantHour, ...]
+LENGTHS = {Grain.DAY: DAY, Grain.HOUR: timedelta(hours=1), Grain.QUARTER: timedelta(minutes=15)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,26 +48,86 @@ class Stretch:
             raise ValueError("to must be later than from")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocks:
+    """All blocks of a grain in a stretch that begins and ends with one."""
+
+    grain: Grain
+    within: Stretch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cover:
+    """What makes up a stretch, in order and without overlap: whole blocks, the largest that fit, and what they leave over."""
+
+    blocks: tuple[Blocks, ...]
+    cut: tuple[Stretch, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """`spans`: how many were new to the rollups; `until`: the watermark that was reached (the store's clock); `is_last`: it has all now."""
+
+    spans: int
+    until: datetime
+    is_last: bool
+
+
+def cover(edges: Sequence[datetime]) -> Cover:
+    """Of the time from the first edge to the last. No block lies across an edge."""
+    parts = [part for start, end in pairwise(edges) for part in _parts(start, end, tuple(LENGTHS))]
+    blocks: list[Blocks] = []
+    for part in parts:
+        if isinstance(part, Blocks):
+            start = part.within.start
+            if blocks and blocks[-1].grain is part.grain and blocks[-1].within.end == start:
+                start = blocks.pop().within.start
+            blocks.append(Blocks(grain=part.grain, within=Stretch(start=start, end=part.within.end)))
+    return Cover(blocks=tuple(blocks), cut=tuple(part for part in parts if isinstance(part, Stretch)))
+
+
 def stretch_of(start: str, end: str) -> Stretch:
     """From RFC 3339 instants or dates (UTC; `to` included when a date). Raises ValueError."""
     return Stretch(start=_instant(start), end=_instant(end) + timedelta(days=1 if len(end) == len("2026-11-01") else 0))
 
 
-def portions(hours: Sequence[TenantHour]) -> Iterator[Sequence[TenantHour]]:
-    """At most as many hours as one transaction sums within the statement's time limit."""
-    for begin in range(0, len(hours), HOURS_AT_ONCE):
-        yield hours[begin : begin + HOURS_AT_ONCE]
+def days_of(stretch: Stretch) -> Iterator[Stretch]:
+    """The days of UTC that a stretch touches."""
+    start = _floor(stretch.start, DAY)
+    while start < stretch.end:
+        yield Stretch(start=start, end=start + DAY)
+        start += DAY
 
 
-def pages_around(start: datetime, end: datetime) -> tuple[date, date]:
-    """The first and last month whose pages can hold a span posted in this time.
+def months_of(stretch: Stretch) -> Iterator[date]:
+    """The months (their first days) whose own days, of whatever time zone, a stretch can touch."""
+    month = previous_month(f"{stretch.start:%Y-%m}")
+    while month <= next_month(f"{stretch.end:%Y-%m}"):
+        yield date.fromisoformat(f"{month}-01")
+        month = next_month(month)
 
-    A page's month is the tenant's own, so it can begin before the month in UTC or end after it; and a hold settles, and
-    a record counts, in the page that it was made in, at most days after that has ended.
-    """
-    first = start.astimezone(UTC).date().replace(day=1)
-    last = (end.astimezone(UTC) + timedelta(days=1)).date().replace(day=1)
-    return (first - timedelta(days=1)).replace(day=1), last
+
+def _parts(start: datetime, end: datetime, grains: tuple[Grain, ...]) -> Iterator[Blocks | Stretch]:
+    if start >= end:
+        return
+    if not grains:
+        yield Stretch(start=start, end=end)
+        return
+    first, last = _ceil(start, LENGTHS[grains[0]]), _floor(end, LENGTHS[grains[0]])
+    if first >= last:
+        yield from _parts(start, end, grains[1:])
+        return
+    yield from _parts(start, first, grains[1:])
+    yield Blocks(grain=grains[0], within=Stretch(start=first, end=last))
+    yield from _parts(last, end, grains[1:])
+
+
+def _floor(at: datetime, length: timedelta) -> datetime:
+    return EPOCH + (at - EPOCH) // length * length
+
+
+def _ceil(at: datetime, length: timedelta) -> datetime:
+    return EPOCH - (EPOCH - at) // length * length
 
 
 def _instant(text: str) -> datetime:

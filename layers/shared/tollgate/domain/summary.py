@@ -1,12 +1,14 @@
 """What a tenant spent in a period: the whole, its groups, its course, and where the month is heading."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from tollgate.domain.errors import RequestInvalid
 from tollgate.domain.forecast import Forecast
+from tollgate.domain.latency import Bucket, Latency
 from tollgate.domain.money import ZERO, NanoUsd
 from tollgate.domain.period import Period, Step
 
@@ -44,12 +46,22 @@ class Spend:
     would_have_downgraded_calls: int = 0
 
 
+def sum_of(spends: Iterable[Spend]) -> Spend:
+    rows = [[getattr(spend, field.name) for field in fields(Spend)] for spend in spends]
+    sums = [sum(column) for column in zip(*rows, strict=True)]
+    return Spend(**{field.name: value for field, value in zip(fields(Spend), sums, strict=False)})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """`key`: the model, agent, job or outcome, None where spans name none; the date of a day, an instant of an hour."""
+    """`key`: the model, agent, job or outcome, None where spans name none; the date of a day, an instant of an hour.
+
+    `merged`: of how many keys it is the rest that was not listed, without a key of its own; None for a key's own group.
+    """
 
     key: str | None
     spend: Spend
+    merged: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,18 +71,10 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
-    """Milliseconds of calls, the gate's own time included; None without calls that say."""
-
-    p50: int | None = None
-    p95: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SpendQuery:
-    """What the store is asked: sums of all from `start` to `end`, of each label, and of each stretch between two edges.
+    """What the store is asked: sums of each label and the latencies from `start` to `end`, sums of each stretch between two edges.
 
-    `month`: `yyyy-mm` of the page whose whole spend is asked for beside.
+    `first_day`, `last_day`: the tenant's own days whose budget's spend is asked for beside.
     """
 
     tenant_id: str
@@ -78,22 +82,31 @@ class SpendQuery:
     end: datetime
     edges: tuple[datetime, ...]
     group_by: GroupBy
-    month: str
+    first_day: date
+    last_day: date
+
+    @property
+    def bounds(self) -> tuple[datetime, ...]:
+        """Where stretches begin and end: the edges, inside the period. The first edge may lie before it."""
+        return (self.start, *(edge for edge in self.edges if self.start < edge < self.end), self.end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendFound:
-    """`labels`: the 100 dearest, dearest first; `stretches`: the number of the edge where one begins -> its sums."""
+    """`labels`: the 100 dearest, dearest first, and the rest of them as one; `stretches`: the number of the edge where one begins -> its
+    sums; `days`: what the tenant's own days have spent, as its pages count."""
 
-    totals: Spend
     labels: tuple[Group, ...]
     stretches: Mapping[int, Spend]
-    latency: Latency
-    month_spent: NanoUsd
+    latencies: tuple[Bucket, ...]
+    days: Mapping[date, NanoUsd]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
+    """`refused_calls`: None until somebody counts them, because zero would be a claim. `outcomes`: what calls led to, as it is shown;
+    None where nothing is known of that."""
+
     tenant_id: str
     period: Period
     group_by: GroupBy
@@ -103,6 +116,40 @@ class Summary:
     latency: Latency
     forecast: Forecast
     as_of: datetime
+    refused_calls: int | None = None
+    outcomes: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantsQuery:
+    """Sums of each tenant from `start` to `end`, whole quarter-hours: `limit` of those whose id follows `after`, and of all."""
+
+    start: datetime
+    end: datetime
+    after: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantsFound:
+    """`tenants`: by their ids; `count`: of all that have spans in the period."""
+
+    totals: Spend
+    count: int
+    tenants: tuple[tuple[str, Spend], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantsSummary:
+    """`count`: of all tenants with spend in the period; `next_cursor`: None on the last page."""
+
+    period: Period
+    totals: Spend
+    count: int
+    tenants: tuple[tuple[str, Spend], ...]
+    next_cursor: str | None
+    as_of: datetime
+    refused_calls: int | None = None
 
 
 def step_of(group_by: GroupBy, period: Period) -> Step:

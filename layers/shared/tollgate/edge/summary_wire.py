@@ -1,12 +1,13 @@
 """A summary as JSON and as CSV: API.md, "Summary"."""
 
 import csv
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
 from tollgate.domain.money import to_usd, usd_number
-from tollgate.domain.summary import Group, Spend, Summary
+from tollgate.domain.summary import Group, Spend, Summary, TenantsSummary
 
 CSV_TYPE = "text/csv"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -19,8 +20,8 @@ def summary_body(summary: Summary) -> dict[str, Any]:
         "to": summary.period.last,
         "timezone": summary.period.zone.key,
         "groupBy": summary.group_by.value,
-        "totals": _sums(summary.totals),
-        "groups": [{"key": group.key} | _sums(group.spend) for group in summary.groups],
+        "totals": _sums(summary.totals) | {"refusedCalls": summary.refused_calls},
+        "groups": [_group(group) for group in summary.groups],
         "series": [
             {"at": _seconds(point.at), "costUsd": usd_number(point.spend.cost), "calls": point.spend.calls}
             for point in summary.series
@@ -31,16 +32,44 @@ def summary_body(summary: Summary) -> dict[str, Any]:
             "exhaustedOn": summary.forecast.exhausted_on.isoformat() if summary.forecast.exhausted_on else None,
             "method": summary.forecast.method,
         },
-        "asOf": summary.as_of.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "outcomes": summary.outcomes,
+        "asOf": _milliseconds(summary.as_of),
     }
+
+
+def tenants_body(summary: TenantsSummary) -> dict[str, Any]:
+    return {
+        "from": summary.period.first,
+        "to": summary.period.last,
+        "timezone": summary.period.zone.key,
+        "totals": {"tenants": summary.count} | _sums(summary.totals) | {"refusedCalls": summary.refused_calls},
+        "tenants": [{"tenantId": tenant_id} | _sums(spend) for tenant_id, spend in summary.tenants],
+        "nextCursor": summary.next_cursor,
+        "asOf": _milliseconds(summary.as_of),
+    }
+
+
+def _group(group: Group) -> dict[str, Any]:
+    """The rest of the keys as one group says of how many."""
+    rest = {} if group.merged is None else {"otherKeys": group.merged}
+    return {"key": group.key} | rest | _sums(group.spend)
 
 
 def summary_csv(summary: Summary) -> str:
     """The groups, a row each, under a header; money exact to the nano-dollar."""
+    return _sheet(summary.group_by.value, summary.groups)
+
+
+def tenants_csv(summary: TenantsSummary) -> str:
+    """The page's tenants, in the same columns."""
+    return _sheet("tenantId", [Group(key=tenant_id, spend=spend) for tenant_id, spend in summary.tenants])
+
+
+def _sheet(name: str, groups: Sequence[Group]) -> str:
     text = StringIO()
     rows = csv.writer(text)
-    rows.writerow([summary.group_by.value, *_sums(Spend())])
-    rows.writerows(_row(group) for group in summary.groups)
+    rows.writerow([name, *_sums(Spend())])
+    rows.writerows(_row(group) for group in groups)
     return text.getvalue()
 
 
@@ -72,13 +101,18 @@ def _row(group: Group) -> list[Any]:
         "savedByDowngradeUsd": f"{to_usd(group.spend.saved):f}",
         "wouldHaveRefusedUsd": f"{to_usd(group.spend.would_have_refused):f}",
     }
-    return [_cell(group.key), *(_sums(group.spend) | exact).values()]
+    key = _cell(group.key) if group.merged is None else f"(other: {group.merged})"
+    return [key, *(_sums(group.spend) | exact).values()]
 
 
 def _cell(key: str | None) -> str:
     """Labels come from callers, and a spreadsheet would run one that looks like a formula."""
     text = key or ""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _milliseconds(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _seconds(at: datetime) -> str:

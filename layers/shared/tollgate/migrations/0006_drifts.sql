@@ -51,22 +51,23 @@ CREATE TABLE missing_spans (
 
 COMMENT ON COLUMN missing_spans.booked_at IS 'From then on its money stands in the spans as unexplained.';
 
--- Where a span turns up after its money was booked as unexplained, that of its day is less by its amount. The row stays at zero too, as
--- newly arrived, so that the roll-up sums its hour again. A right of the tables' owner, lent to whoever adds spans.
+-- Where a span turns up after its money was booked as unexplained, a row takes its amount from that of its day: no row is ever changed,
+-- because rollups have added it. A right of the tables' owner, lent to whoever adds spans; those draw their numbers in turn.
 CREATE FUNCTION take_from_unexplained() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-    INSERT INTO spans AS kept (
+    PERFORM pg_advisory_xact_lock(hashtextextended('tollgate.unexplained', 0));
+    INSERT INTO spans (
         tenant_id, month, epoch, seq, posting, hold, at, day, outcome, cost_nanousd, held_nanousd, saved_nanousd,
         input_tokens, cache_read_input_tokens, cache_creation_input_tokens, output_tokens, reasoning_output_tokens
     )
-    SELECT tenant_id, month, 0, -extract(day FROM day)::bigint, 'unexplained', '', at, day, 'unexplained', -cost_nanousd,
+    SELECT tenant_id, month, 0,
+           (SELECT least(min(seq), 0) - 1 FROM spans WHERE tenant_id = OLD.tenant_id AND month = OLD.month AND seq < 0),
+           'unexplained', '', at, day, 'unexplained', -cost_nanousd,
            0, 0, 0, 0, 0, 0, 0
     FROM spans
     WHERE tenant_id = OLD.tenant_id AND month = OLD.month AND seq = OLD.seq
     ORDER BY inserted_at DESC, epoch DESC
-    LIMIT 1
-    ON CONFLICT (tenant_id, month, epoch, seq) DO UPDATE SET
-        cost_nanousd = kept.cost_nanousd + excluded.cost_nanousd, inserted_at = now();
+    LIMIT 1;
     RETURN NULL;
 END
 $$;
@@ -83,7 +84,6 @@ FOR EACH ROW WHEN (OLD.booked_at IS NOT NULL) EXECUTE FUNCTION take_from_unexpla
 ALTER TABLE spans ADD COLUMN reason text;
 COMMENT ON COLUMN spans.reason IS 'Why a correction was posted, in the words of whoever did.';
 
--- What reconciliation books in the place of lost spans has no number of the page's: -dd is its day.
 ALTER TABLE spans DROP CONSTRAINT spans_seq_check;
 ALTER TABLE spans ADD CONSTRAINT spans_seq_check CHECK (seq > 0 OR (seq < 0 AND posting = 'unexplained'));
-COMMENT ON COLUMN spans.seq IS 'Counts the page''s postings from 1 on, without gaps; -dd: unexplained money of that day, in the place of lost ones.';
+COMMENT ON COLUMN spans.seq IS 'Counts the page''s postings from 1 on, without gaps; below zero: unexplained money, in the place of lost ones, booked or taken back.';

@@ -1,44 +1,39 @@
-"""Sums the hours that have new spans, or those of a given stretch of time.
+"""Adds the spans that are new to the rollups, or sums the days of a given stretch of time again.
 
-Each hour is summed anew as a whole, so a repetition, a late span and a second run at once all end in the same figures.
+The watermark moves in the same transaction, and says exactly which spans are in: each is added once, however late it comes, and a
+repetition or a second run at once adds nothing.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tollgate.domain.rollup import Stretch, TenantHour, portions
-from tollgate.ports import SpanStore
+from tollgate.domain.rollup import Stretch, days_of, months_of
+from tollgate.ports import Rollups, SpanStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolledUp:
-    """`until`: the watermark that was reached; None for a given stretch, which moves none."""
+    """`spans`: how many were added, or summed again; `until`: the watermark, None for a given stretch, which moves none."""
 
-    hours: int
+    spans: int
     until: datetime | None
 
 
-def roll_up_new(spans: SpanStore, *, now: datetime) -> RolledUp:
+def roll_up_new(spans: SpanStore, rollups: Rollups, *, now: datetime) -> RolledUp:
     """Also makes the coming months' partitions. Raises SpansUnavailable; the watermark says how far it came then."""
     spans.make_partitions(now.date())
-    hours = 0
+    count = 0
     while True:
-        touched = spans.touched_hours()
-        _sum_all(touched.hours, spans)
-        spans.move_watermark(touched.until)
-        hours += len(touched.hours)
-        if touched.is_last:
-            return RolledUp(hours=hours, until=touched.until)
+        added = rollups.add_new()
+        count += added.spans
+        if added.is_last:
+            return RolledUp(spans=count, until=added.until)
 
 
-def roll_up_again(spans: SpanStore, stretch: Stretch) -> RolledUp:
-    """Sums each hour that has spans in a stretch; where none is left, the sums stay. Raises SpansUnavailable."""
-    hours = spans.hours_within(stretch)
-    _sum_all(hours, spans)
-    return RolledUp(hours=len(hours), until=None)
-
-
-def _sum_all(hours: Sequence[TenantHour], spans: SpanStore) -> None:
-    for portion in portions(hours):
-        spans.sum_hours(portion)
+def roll_up_again(rollups: Rollups, stretch: Stretch) -> RolledUp:
+    """Sums whole days of UTC. Those with spans that were dropped stay as they are. Raises SpansUnavailable."""
+    kept_since = rollups.kept_since()
+    count = sum(rollups.sum_day_again(day) for day in days_of(stretch) if kept_since is None or day.start > kept_since)
+    for month in months_of(stretch):
+        rollups.sum_month_again(month)
+    return RolledUp(spans=count, until=None)

@@ -39,11 +39,11 @@ BEGIN
             ('%',                'SELECT',                                     'tollgate_reader'),
             ('spans',            'SELECT',                                     'tollgate_rollup'),
             ('spans\_default',   'SELECT',                                     'tollgate_rollup'),
+            ('missing\_spans',   'SELECT',                                     'tollgate_rollup'),
             ('dropped\_%',       'SELECT',                                     'tollgate_rollup'),
             ('%rollup%',         'SELECT, INSERT, UPDATE, DELETE',             'tollgate_rollup'),
             ('budget\_days',     'SELECT, INSERT, UPDATE, DELETE',             'tollgate_rollup'),
-            -- What reconciliation books in the place of lost spans grows and shrinks with what turns up.
-            ('spans',            'SELECT, INSERT, UPDATE',                     'tollgate_books'),
+            ('spans',            'SELECT, INSERT',                             'tollgate_books'),
             ('missing\_spans',   'SELECT, INSERT, UPDATE, DELETE',             'tollgate_books'),
             ('page\_readings',   'SELECT, INSERT, UPDATE, DELETE',             'tollgate_books'),
             ('drifts',           'SELECT, INSERT, UPDATE, DELETE',             'tollgate_books'),

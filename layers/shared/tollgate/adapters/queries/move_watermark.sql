@@ -1,3 +1,3 @@
-INSERT INTO rollup_watermarks AS watermark (rollup, rolled_up_to)
-VALUES ('span_rollups', %(until)s)
-ON CONFLICT (rollup) DO UPDATE SET rolled_up_to = greatest(watermark.rolled_up_to, excluded.rolled_up_to)
+INSERT INTO rollup_watermarks (rollup, rolled_up_to, snapshot)
+VALUES ('spans', %(rolled_up_to)s, %(until)s)
+ON CONFLICT (rollup) DO UPDATE SET rolled_up_to = excluded.rolled_up_to, snapshot = excluded.snapshot

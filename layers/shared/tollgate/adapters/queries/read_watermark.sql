@@ -1,1 +1,1 @@
-SELECT rolled_up_to FROM rollup_watermarks WHERE rollup = 'span_rollups'
+SELECT rolled_up_to FROM rollup_watermarks WHERE rollup = 'spans'

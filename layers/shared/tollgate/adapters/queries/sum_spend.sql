@@ -1,52 +1,80 @@
--- The whole, each label and each stretch of time in one pass and one snapshot. `figure` says which a row is.
-WITH counted AS (
+-- `figure` says which a row is: a label's sums, those of the stretch `number`, of the latencies in bucket `number`, of a budget day.
+labels AS (
     SELECT
-        *,
-        outcome = ANY (%(calls)s) AND posting <> %(never_a_call)s AS is_call,
-        CASE %(group_by)s::text
-            WHEN 'model' THEN response_model WHEN 'agent' THEN agent_name WHEN 'job' THEN job_id WHEN 'outcome' THEN outcome
-        END AS label,
-        width_bucket(at, %(edges)s::timestamptz[]) AS stretch
-    FROM spans
-    WHERE tenant_id = %(tenant_id)s
-      AND at >= %(start)s::timestamptz AND at < %(end)s::timestamptz
-      AND month BETWEEN %(first_month)s AND %(last_month)s
-),
-figures AS (
-    SELECT
-        CASE GROUPING(label, stretch) WHEN 3 THEN 'total' WHEN 1 THEN 'label' ELSE 'stretch' END AS figure,
         label,
-        stretch,
-        coalesce(sum(cost_nanousd), 0)::bigint AS cost,
-        count(*) FILTER (WHERE is_call) AS calls,
-        coalesce(sum(input_tokens), 0)::bigint AS input_tokens,
-        coalesce(sum(cache_read_input_tokens), 0)::bigint AS cached_input_tokens,
-        coalesce(sum(output_tokens), 0)::bigint AS output_tokens,
-        coalesce(sum(reasoning_output_tokens), 0)::bigint AS reasoning_tokens,
-        count(*) FILTER (WHERE is_call AND downgrade_reason IS NOT NULL) AS downgraded_calls,
-        coalesce(sum(saved_nanousd), 0)::bigint AS saved,
-        count(*) FILTER (WHERE would_have LIKE 'refuse:%%') AS would_have_refused_calls,
-        coalesce(sum(cost_nanousd) FILTER (WHERE would_have LIKE 'refuse:%%'), 0)::bigint AS would_have_refused,
-        count(*) FILTER (WHERE would_have LIKE 'downgrade:%%') AS would_have_downgraded_calls
-    FROM counted
-    GROUP BY GROUPING SETS ((), (label), (stretch))
+        sum(cost_nanousd)::bigint AS cost, sum(calls)::bigint AS calls, sum(input_tokens)::bigint AS input_tokens,
+        sum(cache_read_input_tokens)::bigint AS cached_input_tokens, sum(output_tokens)::bigint AS output_tokens,
+        sum(reasoning_output_tokens)::bigint AS reasoning_tokens, sum(downgraded_calls)::bigint AS downgraded_calls,
+        sum(saved_nanousd)::bigint AS saved, sum(would_have_refused_calls)::bigint AS would_have_refused_calls,
+        sum(would_have_refused_nanousd)::bigint AS would_have_refused,
+        sum(would_have_downgraded_calls)::bigint AS would_have_downgraded_calls
+    FROM of_labels
+    GROUP BY label
 ),
 ranked AS (
-    SELECT *, row_number() OVER (PARTITION BY figure ORDER BY cost DESC, calls DESC, label) AS place
-    FROM figures
-    WHERE figure <> 'label' OR cost <> 0 OR calls > 0
+    SELECT *, row_number() OVER (ORDER BY cost DESC, calls DESC, label) AS place
+    FROM labels
+    WHERE (cost, calls, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, downgraded_calls, saved, would_have_refused_calls, would_have_refused, would_have_downgraded_calls)
+       <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 ),
-latencies AS (
-    SELECT percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY latency_ms) AS percentiles
-    FROM counted
-    WHERE is_call AND latency_ms IS NOT NULL
+of_stretches AS (
+    SELECT
+        width_bucket(rollup.starts_at, %(edges)s::timestamptz[]) AS stretch,
+        cost_nanousd, calls, input_tokens, cache_read_input_tokens, output_tokens, reasoning_output_tokens, downgraded_calls,
+        saved_nanousd, would_have_refused_calls, would_have_refused_nanousd, would_have_downgraded_calls
+    FROM unnest(%(stretch_grains)s::text[], %(stretch_starts)s::timestamptz[], %(stretch_ends)s::timestamptz[])
+      AS block (grain, starts_at, ends_at)
+    JOIN tenant_rollups AS rollup
+      ON tenant_id = %(tenant_id)s AND rollup.grain = block.grain
+     AND rollup.starts_at >= block.starts_at AND rollup.starts_at < ends_at
+    UNION ALL
+    SELECT
+        width_bucket(at, %(edges)s::timestamptz[]),
+        cost_nanousd, calls, input_tokens, cache_read_input_tokens, output_tokens, reasoning_output_tokens, downgraded_calls,
+        saved_nanousd, would_have_refused_calls, would_have_refused_nanousd, would_have_downgraded_calls
+    FROM fresh
+    WHERE is_within
 ),
-months AS (
-    SELECT coalesce(sum(cost_nanousd), 0)::bigint AS month_cost
-    FROM spans
-    WHERE tenant_id = %(tenant_id)s AND month = %(this_month)s
+of_latencies AS (
+    SELECT bucket, calls, milliseconds
+    FROM blocks JOIN latency_rollups AS rollup
+      ON tenant_id = %(tenant_id)s AND rollup.grain = blocks.grain
+     AND rollup.starts_at >= blocks.starts_at AND rollup.starts_at < ends_at
+    UNION ALL
+    SELECT floor(8 * ln(greatest(latency_ms, 1)) / ln(2::float8))::integer, 1, latency_ms
+    FROM fresh
+    WHERE is_within AND is_call AND latency_ms IS NOT NULL
+),
+of_days AS (
+    SELECT day, cost_nanousd FROM budget_days WHERE tenant_id = %(tenant_id)s AND day BETWEEN %(first_day)s AND %(last_day)s
+    UNION ALL
+    SELECT day, cost_nanousd FROM fresh WHERE is_new AND day BETWEEN %(first_day)s AND %(last_day)s
 )
-SELECT ranked.*, percentiles, month_cost
-FROM ranked CROSS JOIN latencies CROSS JOIN months
-WHERE figure <> 'label' OR place <= %(labels_max)s
-ORDER BY figure, place
+SELECT
+    'label' AS figure, CASE WHEN place <= %(labels_max)s THEN label END AS label, least(place, %(labels_max)s + 1) AS number,
+    count(*) AS merged, NULL::date AS day, 0::bigint AS milliseconds,
+    sum(cost)::bigint AS cost, sum(calls)::bigint AS calls, sum(input_tokens)::bigint AS input_tokens,
+    sum(cached_input_tokens)::bigint AS cached_input_tokens, sum(output_tokens)::bigint AS output_tokens,
+    sum(reasoning_tokens)::bigint AS reasoning_tokens, sum(downgraded_calls)::bigint AS downgraded_calls,
+    sum(saved)::bigint AS saved, sum(would_have_refused_calls)::bigint AS would_have_refused_calls,
+    sum(would_have_refused)::bigint AS would_have_refused,
+    sum(would_have_downgraded_calls)::bigint AS would_have_downgraded_calls
+FROM ranked
+GROUP BY 2, 3
+UNION ALL
+SELECT
+    'stretch', NULL, stretch, 1, NULL, 0,
+    sum(cost_nanousd)::bigint, sum(calls)::bigint, sum(input_tokens)::bigint, sum(cache_read_input_tokens)::bigint,
+    sum(output_tokens)::bigint, sum(reasoning_output_tokens)::bigint, sum(downgraded_calls)::bigint, sum(saved_nanousd)::bigint,
+    sum(would_have_refused_calls)::bigint, sum(would_have_refused_nanousd)::bigint, sum(would_have_downgraded_calls)::bigint
+FROM of_stretches
+GROUP BY stretch
+UNION ALL
+SELECT 'latency', NULL, bucket, 1, NULL, sum(milliseconds)::bigint, 0, sum(calls)::bigint, 0, 0, 0, 0, 0, 0, 0, 0, 0
+FROM of_latencies
+GROUP BY bucket
+UNION ALL
+SELECT 'day', NULL, 0, 1, day, 0, sum(cost_nanousd)::bigint, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+FROM of_days
+GROUP BY day
+ORDER BY figure, number, day

@@ -1,0 +1,16 @@
+of_labels AS (
+    SELECT
+        job_id AS label,
+        cost_nanousd, calls, input_tokens, cache_read_input_tokens, output_tokens, reasoning_output_tokens, downgraded_calls,
+        saved_nanousd, would_have_refused_calls, would_have_refused_nanousd, would_have_downgraded_calls
+    FROM blocks JOIN job_rollups AS rollup
+      ON tenant_id = %(tenant_id)s AND rollup.grain = blocks.grain
+     AND rollup.starts_at >= blocks.starts_at AND rollup.starts_at < ends_at
+    UNION ALL
+    SELECT
+        label,
+        cost_nanousd, calls, input_tokens, cache_read_input_tokens, output_tokens, reasoning_output_tokens, downgraded_calls,
+        saved_nanousd, would_have_refused_calls, would_have_refused_nanousd, would_have_downgraded_calls
+    FROM fresh
+    WHERE is_within
+),

@@ -1,0 +1,3 @@
+cut AS (
+    SELECT * FROM arrived WHERE false
+),
