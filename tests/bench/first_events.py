@@ -30,10 +30,15 @@ def first_events(settings: TenantSettings, page: Page) -> dict[str, FirstEvent]:
         "streams/write_spans": FirstEvent(made=("spans", "poison")),
         "streams/export_spans": FirstEvent(event={"Records": []}),
         "schedules/sweep_holds": FirstEvent(event={}),
-        "schedules/roll_up_spend": FirstEvent(made=("spans",)),
-        "schedules/expire_pages": FirstEvent(made=("shelf", "span_books")),
+        "schedules/roll_up_spend": FirstEvent(made=("spans", "rollups")),
+        "schedules/expire_pages": FirstEvent(made=("shelf", "span_books", "span_months")),
         "schedules/sync_servicetitan": FirstEvent(made=("job_source", "remote_job_store")),
         "schedules/refresh_models": FirstEvent(made=("model_source", "stored_ends", "prices")),
+        # Where nobody compares, or bills, there is nothing to do.
+        "schedules/reconcile_books": FirstEvent(made=("remote_comparison", "event_alerts")),
+        "schedules/fetch_openai_bill": FirstEvent(event={}),
+        "tasks/compare_books": FirstEvent(made=("ledger", "shelf", "comparison", "drifts")),
+        "tasks/store_openai_bill": FirstEvent(made=("bill_books",)),
         "tasks/store_jobs": FirstEvent(made=("job_store",)),
         "tasks/migrate_database": FirstEvent(made=("schema",)),
         "tasks/restore_ledger": FirstEvent(made=("ledger", "accounts", "shelf", "span_books")),
@@ -50,6 +55,7 @@ def _routes(settings: TenantSettings, page: Page) -> dict[str, FirstEvent]:
     usage = {"prompt_tokens": 1_553, "completion_tokens": 187, "total_tokens": 1_740}
     record = {"recordId": "visit-48213377", "model": CHAT["model"], "usage": usage}
     raised = {"dailyUsd": 10, "until": f"{page.month}-30T00:00:00Z", "reason": "first frost"}
+    correction = {"tenantId": TENANT_ID, "correctionId": "invoice-11", "reason": "billed twice", "amountUsd": -0.01}
     key = {"tenantId": TENANT_ID, "role": "tenant", "name": "first"}
 
     def get(path: str) -> FirstEvent:
@@ -69,7 +75,9 @@ def _routes(settings: TenantSettings, page: Page) -> dict[str, FirstEvent]:
         "end_raise": FirstEvent(event=event("DELETE", f"{budget}/raises/aaaabbbbcccc", ADMIN), status=404),
         "list_holds": get(f"{budget}/holds"),
         "close_hold": FirstEvent(event=event("DELETE", f"{budget}/holds/{hold_id}", ADMIN), status=200),
-        "summarize_cost": FirstEvent(made=("accounts", "spans")),
+        "summarize_cost": FirstEvent(made=("accounts", "rollups")),
+        "list_drifts": FirstEvent(made=("drifts",)),
+        "correct_cost": FirstEvent(event=event("POST", "/api/cost/corrections", ADMIN, correction), status=201),
         "get_health": get("/api/health"),
         "get_openapi": get("/openapi.json"),
         "create_key": FirstEvent(event=event("POST", "/api/keys", ADMIN, key), status=201),

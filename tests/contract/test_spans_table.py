@@ -18,7 +18,7 @@ STORED_ALONE = {"gen_ai.agent.name", "gen_ai.response.id"}
 
 
 def test_every_column_that_is_written_stands_in_the_table_and_no_other() -> None:
-    assert list(ROWS) == [*COLUMNS, "inserted_at"]
+    assert list(ROWS) == [*COLUMNS, "inserted_at", "arrived_in"]
 
 
 def test_the_database_names_the_same_conventions(database: str) -> None:

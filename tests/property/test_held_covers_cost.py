@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from infra.local.openai_server.application import application
 from infra.local.openai_server.books import Books as ServedBooks
 from infra.local.openai_server.connection import ConnectedProtocol
+from infra.local.openai_server.organization import Organization
 from infra.local.openai_server.service import Service
 from infra.local.openai_server.tokens import prepare_tables
 from tests.fakes.ledger_world import MONTH, NOON, a_tenant, books_in_memory, keys
@@ -175,7 +176,12 @@ def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAiUpstrea
     prepare_tables(Path(state))
     with ServedBooks(state / "served.jsonl") as served:
         config = uvicorn.Config(
-            application(Service(served)), port=0, http=ConnectedProtocol, ws="none", lifespan="off", log_level="error"
+            application(Service(served, Organization(state / "organization.json"))),
+            port=0,
+            http=ConnectedProtocol,
+            ws="none",
+            lifespan="off",
+            log_level="error",
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)

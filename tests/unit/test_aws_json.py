@@ -77,7 +77,8 @@ def wire(server: Server) -> Iterator[DynamoDbWire]:
 
 @pytest.fixture
 def client(server: Server) -> Iterator[Any]:
-    client = boto3.client("dynamodb", endpoint_url=server.url, config=CONFIG)
+    # A session of its own: the default one keeps the credentials that an earlier test gave it.
+    client = boto3.Session().client("dynamodb", endpoint_url=server.url, config=CONFIG)
     yield client
     client.close()
 
