@@ -77,7 +77,8 @@ def _routes(settings: TenantSettings, page: Page) -> dict[str, FirstEvent]:
         "close_hold": FirstEvent(event=event("DELETE", f"{budget}/holds/{hold_id}", ADMIN), status=200),
         "summarize_cost": FirstEvent(made=("accounts", "rollups")),
         "list_drifts": FirstEvent(made=("drifts",)),
-        "correct_cost": FirstEvent(event=event("POST", "/api/cost/corrections", ADMIN, correction), status=201),
+        # A record of another content has that id here: the answer comes after the ledger was asked.
+        "correct_cost": FirstEvent(event=event("POST", "/api/cost/corrections", ADMIN, correction), status=409),
         "get_health": get("/api/health"),
         "get_openapi": get("/openapi.json"),
         "create_key": FirstEvent(event=event("POST", "/api/keys", ADMIN, key), status=201),
