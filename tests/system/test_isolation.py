@@ -38,6 +38,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/chat": {"messages": HELLO},
     "/api/cost/check": {"model": "gpt-4o-mini", "inputTokens": 10, "maxOutputTokens": 10},
     "/api/cost/record": {"recordId": "r-1", "costUsd": 1},
+    "/api/cost/corrections": {"tenantId": "acme-hvac", "correctionId": "c-1", "reason": "mine", "amountUsd": -1},
     "/api/keys": {"role": "admin", "name": "mine now"},
     "/api/cost/budget/{tenantId}": {"dailyBudgetUsd": 1000},
     "/api/cost/budget/{tenantId}/raises": {"dailyUsd": 1, "until": "2030-01-01T00:00:00Z", "reason": "mine"},
@@ -112,8 +113,10 @@ def test_a_tenant_s_key_does_nothing_that_is_an_admin_s(
     method: str, path: str, stack: Stack, two: Two, untouched: None
 ) -> None:
     for tenant in (two.mine, two.other):
-        key = f"Bearer {two.mine.api.key}"
-        answer = _send(stack, method, _filled(path, tenant.tenant_id), key, BODIES.get(path))
+        key, body = f"Bearer {two.mine.api.key}", BODIES.get(path)
+        if body and "tenantId" in body:
+            body = body | {"tenantId": tenant.tenant_id}
+        answer = _send(stack, method, _filled(path, tenant.tenant_id), key, body)
 
         assert answer.status_code == 403, answer.text
 
