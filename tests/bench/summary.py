@@ -19,6 +19,7 @@ from infra.local.configuration import Configuration
 from tests.bench.made_spans import NOW, TENANTS, copy_spans, tenant
 from tests.bench.table import table
 from tests.fakes.local_dynamodb import free_port
+from tests.fakes.memory_refusals import MemoryRefusals
 from tollgate.adapters.postgres import Postgres
 from tollgate.adapters.postgres_rollups import PostgresRollups
 from tollgate.adapters.postgres_schema import PostgresSchema, migrations
@@ -57,7 +58,7 @@ class Question:
 def _of_tenant(**asked: str) -> Callable[[PostgresRollups, str], object]:
     def ask(rollups: PostgresRollups, tenant_id: str) -> object:
         request = SummaryRequest(tenant_id=tenant_id, **asked)
-        return report_spend(request, accounts=Shops(), rollups=rollups, now=NOW)  # type: ignore[arg-type]
+        return report_spend(request, accounts=Shops(), rollups=rollups, refusals=MemoryRefusals(), now=NOW)  # type: ignore[arg-type]
 
     return ask
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.ledger_desk import Desk
 from tests.fakes.ledger_world import MONTH, TellingClock, a_tenant, books_in_memory
+from tests.fakes.memory_refusals import MemoryRefusals
 from tests.fakes.memory_shelf import MemoryShelf, StreamedTable
 from tests.fakes.spans import placed
 from tollgate.adapters.postgres import Postgres
@@ -152,11 +153,11 @@ def test_what_no_rollup_can_say_of_a_dropped_month_is_refused(shop: Shop) -> Non
     with pytest.raises(RequestInvalid) as refused:
         report_spend(
             replace(request, first=f"{at:%Y-%m-%dT}00:00:01Z"),
-            accounts=shop.desk.books.accounts, rollups=shop.rollups, now=OVER,
+            accounts=shop.desk.books.accounts, rollups=shop.rollups, refusals=MemoryRefusals(), now=OVER,
         )  # fmt: skip
     whole = report_spend(
         replace(request, first=f"{at - timedelta(days=40):%Y-%m-%d}"),
-        accounts=shop.desk.books.accounts, rollups=shop.rollups, now=OVER,
+        accounts=shop.desk.books.accounts, rollups=shop.rollups, refusals=MemoryRefusals(), now=OVER,
     )  # fmt: skip
 
     assert refused.value.param == "from"

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from tests.fakes.memory_refusals import MemoryRefusals
 from tests.fakes.spans import NOON, placed
 from tollgate.adapters.postgres_rollups import PostgresRollups
 from tollgate.adapters.postgres_spans import PostgresSpans
@@ -17,6 +18,7 @@ from tollgate.domain.errors import RequestInvalid, TenantNotFound
 from tollgate.domain.latency import Latency
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.place import PlacedSpan
+from tollgate.domain.refused import RefusedHour
 from tollgate.domain.rollup import CALLS
 from tollgate.domain.span import Outcome
 from tollgate.domain.summary import Spend, Summary, sum_of
@@ -46,12 +48,17 @@ Report = Callable[..., Summary]
 
 
 @pytest.fixture
-def report(rollups: PostgresRollups) -> Report:
+def refusals() -> MemoryRefusals:
+    return MemoryRefusals()
+
+
+@pytest.fixture
+def report(rollups: PostgresRollups, refusals: MemoryRefusals) -> Report:
     def ask(
         *, zone: str = "America/Chicago", now: datetime = NOON, tenant_id: str = "acme-hvac", **asked: Any
     ) -> Summary:
         request = SummaryRequest(tenant_id=tenant_id, **asked)
-        return report_spend(request, accounts=OneAccount(zone), rollups=rollups, now=now)  # type: ignore[arg-type]
+        return report_spend(request, accounts=OneAccount(zone), rollups=rollups, refusals=refusals, now=now)  # type: ignore[arg-type]
 
     return ask
 
@@ -134,6 +141,44 @@ def test_totals_groups_and_series_are_the_plain_sums(
     assert sum(point.spend.cost for point in summary.series) == summary.totals.cost
     assert len(summary.series) == (30 * 24 + 1 if group_by == "hour" else 30)
     assert summary.forecast.month_end >= summary.totals.cost or summary.totals.cost < 0
+
+
+def refused(at: datetime, **counts: int) -> RefusedHour:
+    """`booking=2`: two calls of this agent."""
+    return RefusedHour(hour=at, counts={("daily_budget", agent): calls for agent, calls in counts.items()})
+
+
+def test_refused_calls_stand_where_they_are_known(
+    spans: PostgresSpans, report: Report, refusals: MemoryRefusals
+) -> None:
+    spans.add([placed(1, at=NOON, agent="booking")])
+    refusals.add("acme-hvac", [refused(NOON, booking=2, dispatch=3), refused(NOON - timedelta(days=1), booking=4)])
+    refusals.add("acme-hvac", [RefusedHour(hour=NOON, counts={("loop", None): 1})])
+    refusals.add("acme-hvac", [refused(NOON - timedelta(days=40), booking=100)])
+    refusals.add("blue-plumbing", [refused(NOON, booking=100)])
+
+    by_agent, by_day, by_model = (report(group_by=name) for name in ("agent", "day", "model"))
+
+    assert by_agent.refused == {"daily_budget": 9, "loop": 1}
+    assert [(group.key, group.spend.calls, group.refused_calls) for group in by_agent.groups] == [
+        ("booking", 1, 6), ("dispatch", 0, 3), (None, 0, 1),
+    ]  # fmt: skip
+    assert [(group.spend.calls, group.refused_calls) for group in by_day.groups] == [(0, 4), (1, 6)]
+    assert [group.refused_calls for group in by_model.groups] == [None]
+    assert sum(point.refused_calls for point in by_model.series) == 10
+
+
+def test_who_is_not_listed_is_refused_among_the_rest(
+    spans: PostgresSpans, report: Report, refusals: MemoryRefusals
+) -> None:
+    agents = [f"agent-{number:03}" for number in range(102)]
+    spans.add([placed(seq, agent=agent, cost_nanousd=NanoUsd(1000 - seq)) for seq, agent in enumerate(agents, 1)])
+    refusals.add("acme-hvac", [refused(NOON, **{agents[0]: 1, agents[101]: 2, "nobody": 4})])
+
+    *listed, rest = report(group_by="agent").groups
+
+    assert (listed[0].refused_calls, sum(group.refused_calls or 0 for group in listed)) == (1, 1)
+    assert (rest.merged, rest.refused_calls) == (2, 6)
 
 
 def test_a_call_that_lapsed_and_settled_late_is_one_call_at_its_true_cost(spans: PostgresSpans, report: Report) -> None:

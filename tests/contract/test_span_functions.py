@@ -17,10 +17,12 @@ import psycopg
 import pytest
 from moto import mock_aws
 
+from tests.fakes.memory_refusals import MemoryRefusals
 from tests.fakes.spans import NOON, a_record, a_span, placed
 from tollgate import wiring
 from tollgate.adapters.postgres_spans import PostgresSpans
 from tollgate.domain.money import NanoUsd
+from tollgate.domain.refused import RefusedHour
 from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.window import ZoneFrom
 
@@ -61,6 +63,9 @@ def _wired(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # The folders of functions are packaged as they lie there.
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(wiring, "accounts", OneAccount)
+    refusals = MemoryRefusals()
+    refusals.add("acme-hvac", [RefusedHour(hour=NOON, counts={("daily_budget", "a"): 2, ("loop", None): 1})])
+    monkeypatch.setattr(wiring, "refusals", lambda: refusals)
     monkeypatch.setattr(wiring, "clock", lambda: NOON + timedelta(days=1))
     for name in CACHED:
         getattr(wiring, name).cache_clear()
@@ -125,7 +130,7 @@ def test_the_summary_has_the_shape_of_the_api(spans: PostgresSpans) -> None:
     assert body.pop("forecast").keys() == {"monthEndUsd", "exhaustedOn", "method"}
     series = body.pop("series")
     assert len(series) == 24
-    assert series[12] == {"at": "2026-11-23T18:00:00Z", "costUsd": 0.007912001, "calls": 2}
+    assert series[12] == {"at": "2026-11-23T18:00:00Z", "costUsd": 0.007912001, "calls": 2, "refusedCalls": 3}
     dear = {
         "costUsd": 0.0075,
         "calls": 1,
@@ -166,8 +171,9 @@ def test_the_summary_has_the_shape_of_the_api(spans: PostgresSpans) -> None:
             "downgradedCalls": 1,
             "savedByDowngradeUsd": 0.005,
             **OBSERVED_NOTHING,
-            "refusedCalls": None,
+            "refusedCalls": 3,
         },
+        "refusedByReason": {"daily_budget": 2, "loop": 1},
         "groups": [{"key": "gpt-4o"} | dear, {"key": "gpt-4o-mini"} | cheap],
         "latencyMs": {"p50": 900, "p95": 900},
         "outcomes": None,
@@ -187,9 +193,10 @@ def test_a_spreadsheet_gets_exact_money_and_no_formula(spans: PostgresSpans) -> 
 
     rows = list(csv.DictReader(StringIO(answer["body"])))
     assert answer["multiValueHeaders"]["Content-Type"] == ["text/csv; charset=utf-8"]
-    assert [(row["agent"], row["costUsd"]) for row in rows] == [
-        ("", "10000000.000000001"),
-        ('\'=HYPERLINK("x")', "0.000000001"),
+    assert [(row["agent"], row["costUsd"], row["refusedCalls"]) for row in rows] == [
+        ("", "10000000.000000001", "1"),
+        ('\'=HYPERLINK("x")', "0.000000001", "0"),
+        ("a", "0.000000000", "2"),
     ]
 
 
@@ -218,7 +225,7 @@ def test_every_grouping_is_a_sheet_too_that_adds_up(spans: PostgresSpans, group_
 
     rows = list(csv.DictReader(StringIO(answer["body"])))
     assert sum(int(row["calls"]) for row in rows) == 102
-    assert len(rows) == (101 if group_by == "job" else 1)
+    assert len(rows) == {"job": 101, "agent": 2}.get(group_by, 1)
     assert rows[-1][group_by] == (
         "(other: 2)"
         if group_by == "job"

@@ -350,7 +350,7 @@ def test_a_month_that_is_over_stays_readable(stack: Stack, tenant: Tenant) -> No
     assert tenant.api.get(path, month="2024-13").status_code == 400
 
 
-def test_the_summary_tells_where_the_money_went(tenant: Tenant) -> None:
+def test_the_summary_tells_where_the_money_went_and_what_was_refused(admin: Tollgate, tenant: Tenant) -> None:
     costs = [
         tenant.api.post(
             "/api/chat", {"messages": [{"role": "user", "content": "Hello"}], "metadata": {"agent": name}}
@@ -358,11 +358,19 @@ def test_the_summary_tells_where_the_money_went(tenant: Tenant) -> None:
         for name in ("a", "b", "a")
     ]
 
+    admin.put(f"/api/cost/budget/{tenant.tenant_id}", {"dailyBudgetUsd": 0})
+    refused = tenant.api.post(
+        "/api/chat", {"messages": [{"role": "user", "content": "Hello"}], "metadata": {"agent": "c"}}
+    )
     summary = eventually(
         lambda: tenant.api.get(f"/api/cost/summary/{tenant.tenant_id}", groupBy="agent").json(),
-        until=lambda body: body.get("totals", {}).get("calls") == 3,
+        until=lambda body: body.get("totals", {}).get("calls") == 3 and body["totals"]["refusedCalls"] == 1,
         seconds=60,
     )
 
     assert nano(summary["totals"]["costUsd"]) == sum(map(nano, costs))
-    assert {group["key"]: group["calls"] for group in summary["groups"]} == {"a": 2, "b": 1}
+    assert {group["key"]: (group["calls"], group["refusedCalls"]) for group in summary["groups"]} == {
+        "a": (2, 0), "b": (1, 0), "c": (0, 1),
+    }  # fmt: skip
+    assert refused.status_code == 429
+    assert summary["refusedByReason"] == {"daily_budget": 1}

@@ -26,7 +26,13 @@ def summarize_cost(
 ) -> Response[str]:
     tenant_id = caller(app).tenant(tenant_id)
     request = SummaryRequest(tenant_id=tenant_id, first=first, last=last, group_by=group_by, timezone=timezone)
-    summary = report_spend(request, accounts=wiring.accounts(), rollups=wiring.rollups(), now=wiring.clock())
+    summary = report_spend(
+        request,
+        accounts=wiring.accounts(),
+        rollups=wiring.rollups(),
+        refusals=wiring.refusals(),
+        now=wiring.clock(),
+    )
     if wants_csv(app.current_event.headers.get("accept")):
         return _sheet(summary_csv(summary))
     return reply(app, summary_body(summary))

@@ -1,7 +1,7 @@
 """What a tenant spent in a period: the whole, its groups, its course, and where the month is heading."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -11,6 +11,7 @@ from tollgate.domain.forecast import Forecast
 from tollgate.domain.latency import Bucket, Latency
 from tollgate.domain.money import ZERO, NanoUsd
 from tollgate.domain.period import Period, Step
+from tollgate.domain.refused import RefusedHour, by_agent, by_stretch, calls_in
 
 HOURLY_LONGEST = timedelta(days=62, hours=1)
 HOURLY_BY_DEFAULT = timedelta(days=2, hours=1)
@@ -57,17 +58,20 @@ class Group:
     """`key`: the model, agent, job or outcome, None where spans name none; the date of a day, an instant of an hour.
 
     `merged`: of how many keys it is the rest that was not listed, without a key of its own; None for a key's own group.
+    `refused_calls`: None where it is not known: a refusal is counted by hour, reason and agent, not by model or job.
     """
 
     key: str | None
     spend: Spend
     merged: int | None = None
+    refused_calls: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     at: datetime
     spend: Spend
+    refused_calls: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +108,7 @@ class SpendFound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """`refused_calls`: None until somebody counts them, because zero would be a claim. `outcomes`: what calls led to, as it is shown;
-    None where nothing is known of that."""
+    """`refused`: reason -> calls, most first. `outcomes`: what calls led to, as it is shown; None where nothing is known of that."""
 
     tenant_id: str
     period: Period
@@ -116,7 +119,7 @@ class Summary:
     latency: Latency
     forecast: Forecast
     as_of: datetime
-    refused_calls: int | None = None
+    refused: Mapping[str, int]
     outcomes: Mapping[str, Any] | None = None
 
 
@@ -141,7 +144,8 @@ class TenantsFound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantsSummary:
-    """`count`: of all tenants with spend in the period; `next_cursor`: None on the last page."""
+    """`count`: of all tenants with spend in the period; `next_cursor`: None on the last page. Refusals are counted for each tenant by
+    itself, and not asked for here."""
 
     period: Period
     totals: Spend
@@ -149,7 +153,6 @@ class TenantsSummary:
     tenants: tuple[tuple[str, Spend], ...]
     next_cursor: str | None
     as_of: datetime
-    refused_calls: int | None = None
 
 
 def step_of(group_by: GroupBy, period: Period) -> Step:
@@ -161,29 +164,49 @@ def step_of(group_by: GroupBy, period: Period) -> Step:
     return Step.HOUR if hourly else Step.DAY
 
 
-def series_of(found: SpendFound, edges: Sequence[datetime], *, now: datetime) -> tuple[Point, ...]:
-    """A point for each stretch that has begun, those without spend too."""
+def series_of(
+    found: SpendFound, edges: Sequence[datetime], refused: Sequence[RefusedHour], *, end: datetime, now: datetime
+) -> tuple[Point, ...]:
+    """A point for each stretch that has begun, those without spend too; the last stretch ends at `end`."""
     return tuple(
-        Point(at=edge, spend=found.stretches.get(number, Spend()))
-        for number, edge in enumerate(edges)
+        Point(at=edge, spend=found.stretches.get(number, Spend()), refused_calls=calls_in(hours))
+        for number, (edge, hours) in enumerate(zip(edges, by_stretch(refused, edges, end), strict=True))
         if edge <= now or number in found.stretches
     )
 
 
-def groups_of(group_by: GroupBy, found: SpendFound, series: Sequence[Point], period: Period) -> tuple[Group, ...]:
-    """Labels dearest first; stretches of time in their order, those without spend left out."""
+def groups_of(
+    group_by: GroupBy, found: SpendFound, series: Sequence[Point], refused: Sequence[RefusedHour], period: Period
+) -> tuple[Group, ...]:
+    """Labels dearest first; stretches of time in their order, those without a call left out."""
     match group_by:
         case GroupBy.DAY:
-            return tuple(
-                Group(key=point.at.astimezone(period.zone).date().isoformat(), spend=point.spend)
-                for point in series
-                if point.spend != Spend()
-            )
+            return _stretches(series, lambda at: at.astimezone(period.zone).date().isoformat())
         case GroupBy.HOUR:
-            return tuple(
-                Group(key=f"{point.at:%Y-%m-%dT%H:%M:%SZ}", spend=point.spend)
-                for point in series
-                if point.spend != Spend()
-            )
-        case GroupBy.MODEL | GroupBy.AGENT | GroupBy.JOB | GroupBy.OUTCOME:
+            return _stretches(series, lambda at: f"{at:%Y-%m-%dT%H:%M:%SZ}")
+        case GroupBy.AGENT:
+            return _agents(found.labels, by_agent(refused))
+        case GroupBy.MODEL | GroupBy.JOB | GroupBy.OUTCOME:
             return found.labels
+
+
+def _stretches(series: Sequence[Point], key: Callable[[datetime], str]) -> tuple[Group, ...]:
+    return tuple(
+        Group(key=key(point.at), spend=point.spend, refused_calls=point.refused_calls)
+        for point in series
+        if point.spend != Spend() or point.refused_calls
+    )
+
+
+def _agents(labels: Sequence[Group], refused: Mapping[str | None, int]) -> tuple[Group, ...]:
+    """An agent of which every call was refused has a group too; where not all are listed, it is among the rest."""
+    own = {group.key for group in labels if group.merged is None}
+    rest = {agent: calls for agent, calls in refused.items() if agent not in own}
+    counted = tuple(
+        replace(group, refused_calls=refused.get(group.key, 0) if group.merged is None else sum(rest.values()))
+        for group in labels
+    )
+    if len(own) < len(labels):
+        return counted
+    most_first = sorted(rest.items(), key=lambda item: -item[1])
+    return (*counted, *(Group(key=agent, spend=Spend(), refused_calls=calls) for agent, calls in most_first))

@@ -20,10 +20,16 @@ def summary_body(summary: Summary) -> dict[str, Any]:
         "to": summary.period.last,
         "timezone": summary.period.zone.key,
         "groupBy": summary.group_by.value,
-        "totals": _sums(summary.totals) | {"refusedCalls": summary.refused_calls},
+        "totals": _sums(summary.totals, refused_calls=sum(summary.refused.values())),
+        "refusedByReason": dict(summary.refused),
         "groups": [_group(group) for group in summary.groups],
         "series": [
-            {"at": _seconds(point.at), "costUsd": usd_number(point.spend.cost), "calls": point.spend.calls}
+            {
+                "at": _seconds(point.at),
+                "costUsd": usd_number(point.spend.cost),
+                "calls": point.spend.calls,
+                "refusedCalls": point.refused_calls,
+            }
             for point in summary.series
         ],
         "latencyMs": {"p50": summary.latency.p50, "p95": summary.latency.p95},
@@ -42,7 +48,7 @@ def tenants_body(summary: TenantsSummary) -> dict[str, Any]:
         "from": summary.period.first,
         "to": summary.period.last,
         "timezone": summary.period.zone.key,
-        "totals": {"tenants": summary.count} | _sums(summary.totals) | {"refusedCalls": summary.refused_calls},
+        "totals": {"tenants": summary.count} | _sums(summary.totals),
         "tenants": [{"tenantId": tenant_id} | _sums(spend) for tenant_id, spend in summary.tenants],
         "nextCursor": summary.next_cursor,
         "asOf": _milliseconds(summary.as_of),
@@ -52,7 +58,7 @@ def tenants_body(summary: TenantsSummary) -> dict[str, Any]:
 def _group(group: Group) -> dict[str, Any]:
     """The rest of the keys as one group says of how many."""
     rest = {} if group.merged is None else {"otherKeys": group.merged}
-    return {"key": group.key} | rest | _sums(group.spend)
+    return {"key": group.key} | rest | _sums(group.spend, refused_calls=group.refused_calls)
 
 
 def summary_csv(summary: Summary) -> str:
@@ -77,7 +83,8 @@ def wants_csv(accept: str | None) -> bool:
     return CSV_TYPE in (accept or "").lower()
 
 
-def _sums(spend: Spend) -> dict[str, Any]:
+def _sums(spend: Spend, *, refused_calls: int | None = None) -> dict[str, Any]:
+    """A refusal leaves no span: where nobody counts them it is None, because zero would be a claim."""
     return {
         "costUsd": usd_number(spend.cost),
         "calls": spend.calls,
@@ -90,8 +97,7 @@ def _sums(spend: Spend) -> dict[str, Any]:
         "wouldHaveRefusedCalls": spend.would_have_refused_calls,
         "wouldHaveRefusedUsd": usd_number(spend.would_have_refused),
         "wouldHaveDowngradedCalls": spend.would_have_downgraded_calls,
-        # A refusal leaves no span, and zero would be a claim.
-        "refusedCalls": None,
+        "refusedCalls": refused_calls,
     }
 
 
@@ -102,7 +108,7 @@ def _row(group: Group) -> list[Any]:
         "wouldHaveRefusedUsd": f"{to_usd(group.spend.would_have_refused):f}",
     }
     key = _cell(group.key) if group.merged is None else f"(other: {group.merged})"
-    return [key, *(_sums(group.spend) | exact).values()]
+    return [key, *(_sums(group.spend, refused_calls=group.refused_calls) | exact).values()]
 
 
 def _cell(key: str | None) -> str:

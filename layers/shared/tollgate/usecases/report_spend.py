@@ -7,10 +7,11 @@ from tollgate.domain.errors import RequestInvalid, TenantNotFound
 from tollgate.domain.forecast import HISTORY, forecast
 from tollgate.domain.latency import latency_of
 from tollgate.domain.period import edges, period_of
+from tollgate.domain.refused import by_reason
 from tollgate.domain.rollup import cover
 from tollgate.domain.summary import GroupBy, SpendQuery, Summary, groups_of, series_of, step_of, sum_of
 from tollgate.domain.window import next_month, window_at
-from tollgate.ports import Accounts, Rollups
+from tollgate.ports import Accounts, Refusals, Rollups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,9 @@ class SummaryRequest:
     timezone: str | None = None
 
 
-def report_spend(request: SummaryRequest, *, accounts: Accounts, rollups: Rollups, now: datetime) -> Summary:
+def report_spend(
+    request: SummaryRequest, *, accounts: Accounts, rollups: Rollups, refusals: Refusals, now: datetime
+) -> Summary:
     """Raises RequestInvalid, TenantNotFound, LedgerUnavailable, SpansUnavailable."""
     group_by = _group_by(request.group_by)
     settings = accounts.read(request.tenant_id)
@@ -44,17 +47,19 @@ def report_spend(request: SummaryRequest, *, accounts: Accounts, rollups: Rollup
     )
     _check_spans_are_kept(asked, rollups)
     found = rollups.spend(asked)
-    series = series_of(found, starts, now=now)
+    refused = refusals.between(request.tenant_id, period.start, period.end)
+    series = series_of(found, starts, refused, end=period.end, now=now)
     return Summary(
         tenant_id=request.tenant_id,
         period=period,
         group_by=group_by,
         totals=sum_of(found.stretches.values()),
-        groups=groups_of(group_by, found, series, period),
+        groups=groups_of(group_by, found, series, refused, period),
         series=series,
         latency=latency_of(found.latencies),
         forecast=forecast(days=found.days, limit=settings.monthly_limit, zones=settings.zones, now=now),
         as_of=now,
+        refused=by_reason(refused),
     )
 
 
