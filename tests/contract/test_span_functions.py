@@ -229,7 +229,7 @@ def test_every_grouping_is_a_sheet_too_that_adds_up(spans: PostgresSpans, group_
     assert rows[-1][group_by] == (
         "(other: 2)"
         if group_by == "job"
-        else {"model": "gpt-4o", "agent": "", "outcome": "ok", "hour": "2026-11-23T18:00:00Z", "day": "2026-11-23"}[
+        else {"model": "gpt-4o", "agent": "a", "outcome": "ok", "hour": "2026-11-23T18:00:00Z", "day": "2026-11-23"}[
             group_by
         ]
     )
