@@ -1,6 +1,6 @@
 """The ledger against the spans: a page of the reference ledger, its spans in Postgres, and some of them lost on the way."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from threading import Thread
@@ -17,6 +17,7 @@ from tollgate.adapters.postgres import Postgres
 from tollgate.adapters.postgres_books import PostgresBooks
 from tollgate.adapters.postgres_comparison import PostgresComparison
 from tollgate.adapters.postgres_drifts import PostgresDrifts
+from tollgate.adapters.postgres_rollups import PostgresRollups
 from tollgate.adapters.postgres_spans import PostgresSpans
 from tollgate.domain.drift import DriftKind, KeptDrift
 from tollgate.domain.money import NanoUsd
@@ -106,6 +107,10 @@ class World:
     def days(self) -> dict[str, int]:
         """What Postgres has of each day, whatever it is made of."""
         rows = self.rows("SELECT to_char(day, 'DD'), sum(cost_nanousd)::bigint FROM spans GROUP BY 1")
+        return {day: spent for day, spent in rows if spent}
+
+    def rolled_up(self) -> dict[str, int]:
+        rows = self.rows("SELECT to_char(day, 'DD'), cost_nanousd FROM budget_days")
         return {day: spent for day, spent in rows if spent}
 
     def unexplained(self) -> dict[str, int]:
@@ -402,6 +407,31 @@ def test_a_span_that_arrives_while_its_money_is_booked_counts_once(world: World,
     assert world.unexplained() == {"05": 7}
 
 
+def test_spans_that_turn_up_at_once_take_their_amounts_in_turn(world: World, rollups: PostgresRollups) -> None:
+    world.spend(5, 7, 9)
+    world.arrive(but=[1, 2, 3])
+    world.compare_twice()
+    world.compare(after=timedelta(hours=31))
+    rollups.add_new()
+    others = [Postgres(world.url) for _ in range(3)]
+
+    with psycopg.connect(world.url) as pause:
+        # Each has stored its span, and waits to take its amount away.
+        pause.execute("SELECT pg_advisory_xact_lock(hashtextextended('tollgate.unexplained', 0))")
+        threads = []
+        for number, (other, span) in enumerate(zip(others, world.sent, strict=True), start=1):
+            threads.append(Thread(target=PostgresSpans(other).add, args=([span],)))
+            threads[-1].start()
+            wait_for_waiting(world, number)
+    for thread, other in zip(threads, others, strict=True):
+        thread.join(30)
+        other.close()
+
+    assert (world.days(), world.unexplained()) == ({"05": 21}, {})
+    rollups.add_new()
+    assert world.rolled_up() == {"05": 21}
+
+
 def wait_for_waiting(world: World, count: int) -> None:
     asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     with psycopg.connect(world.url, autocommit=True) as connection:
@@ -418,6 +448,7 @@ STEPS = st.lists(
         st.tuples(st.just("arrive"), st.integers(0, 2**12), st.just("")),
         st.tuples(st.just("turn up"), st.integers(0, 2**12), st.just("")),
         st.tuples(st.just("compare"), st.sampled_from([0, 1, 5, 31]), st.just("")),
+        st.tuples(st.just("roll up"), st.just(0), st.just("")),
     ),
     max_size=25,
 )
@@ -430,10 +461,14 @@ STEPS = st.lists(
 )
 @given(STEPS, st.integers(0, 2**12))
 def test_whatever_is_lost_late_or_repeated_the_spans_come_to_what_was_spent(
-    postgres: Postgres, database: str, steps: list[tuple[str, int, str]], last: int
+    postgres: Postgres,
+    database: str,
+    empty: Callable[[], None],
+    rollups: PostgresRollups,
+    steps: list[tuple[str, int, str]],
+    last: int,
 ) -> None:
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("TRUNCATE spans, drifts, page_readings, missing_spans")
+    empty()
     world = World(postgres=postgres, url=database)
     PostgresSpans(postgres).make_partitions(date.fromisoformat(f"{MONTH}-01"))
     for deed, number, day in steps:
@@ -444,6 +479,8 @@ def test_whatever_is_lost_late_or_repeated_the_spans_come_to_what_was_spent(
                 world.arrive(but=chosen(number))
             case "turn up":
                 world.turn_up(*chosen(number))
+            case "roll up":
+                rollups.add_new()
             case _:
                 world.compare(after=timedelta(hours=number))
     world.arrive(but=chosen(last))
@@ -457,6 +494,8 @@ def test_whatever_is_lost_late_or_repeated_the_spans_come_to_what_was_spent(
     assert world.days() == spent
     world.turn_up(*range(1, len(world.sent) + 1))
     assert (world.days(), world.unexplained()) == (spent, {})
+    rollups.add_new()
+    assert world.rolled_up() == spent
 
 
 def chosen(bits: int) -> list[int]:
