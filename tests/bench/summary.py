@@ -132,6 +132,7 @@ def fill(url: str, first: int, last: int, spans: int) -> None:
     if last == spans:
         copy_spans(url, spans - newest, spans, spans)
         with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("SET statement_timeout = 0")
             connection.execute("VACUUM ANALYZE")
 
 
