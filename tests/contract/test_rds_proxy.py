@@ -44,8 +44,8 @@ def test_all_that_functions_do_pins_no_connection(proxy: RdsProxy, name: str) ->
                 deed(postgres)
             PostgresSpans(postgres).ping(timedelta(seconds=5))
 
-    # Who drops a month, once a day, reads all of it first.
-    assert proxy.faults == ["SET LOCAL statement_timeout = 0"]
+    # Who drops a month, once a day, reads all of it first; and whole days are summed again by hand.
+    assert set(proxy.faults) == {"SET LOCAL statement_timeout = 0"}
     assert len(proxy.statements) > 30
     assert [each["user"] for each in proxy.startups] == list(DEEDS)
     assert all(not each.keys() & {"options", "search_path", "statement_timeout"} for each in proxy.startups)

@@ -17,6 +17,8 @@ from tollgate.domain.summary import Group, GroupBy, Spend, SpendFound, SpendQuer
 LABELS_MAX = 100
 IS_CALL = {"calls": sorted(CALLS), "never_a_call": NEVER_A_CALL.value}
 SUMS = tuple(field.name for field in fields(Spend))
+# By hand only: a busy day takes longer than a statement may. It pins the proxy's connection for that long.
+TAKE_TIME = "SET LOCAL statement_timeout = 0"
 # A statement of its own: those that follow then see what the run before has committed.
 TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('tollgate.rollups', 0))"
 MARK = "SELECT snapshot::text AS until FROM rollup_watermarks WHERE rollup = 'spans'"
@@ -39,6 +41,7 @@ class PostgresRollups:
 
     def sum_day_again(self, day: Stretch) -> int:
         def work(connection: Connection[TupleRow]) -> int:
+            connection.execute(TAKE_TIME)
             connection.execute(TAKE_TURNS)
             mark = connection.cursor(row_factory=dict_row).execute(MARK).fetchone()
             if mark is None:
@@ -51,6 +54,7 @@ class PostgresRollups:
 
     def sum_month_again(self, month: date) -> None:
         def work(connection: Connection[TupleRow]) -> None:
+            connection.execute(TAKE_TIME)
             connection.execute(TAKE_TURNS)
             mark = connection.cursor(row_factory=dict_row).execute(MARK).fetchone()
             if mark is not None:
