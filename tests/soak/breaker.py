@@ -6,21 +6,19 @@ on a stack of its own, with the settings of the environment. Callers want the mo
 """
 
 import argparse
-import os
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.system.conftest import PORTS, ROOT, free_ports
+from tests.system.own_stack import own_stack
 from tests.system.tollgate_client import Stack, Tenant, Tollgate, new_tenant
 
 MODEL = "gpt-4o"
@@ -46,17 +44,8 @@ class Seen:
 def main(argv: Sequence[str] | None = None) -> int:
     """0 where the breaker did its work: most calls of the dead time were kept from the upstream, and it was in use again after."""
     options = _options(argv)
-    state = Path(tempfile.mkdtemp(prefix="tollgate-soak-"))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "SERVICETITAN_", "HELICONE_"))}
-    environment |= {"TOLLGATE_STATE_DIR": str(state)}
-    environment |= dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
-    with ExitStack() as closing:
-        stack = Stack(root=ROOT, state=state, environment=environment, closing=closing)
-        try:
-            stack.command("up", seconds=400)
-            return _storm(stack, options)
-        finally:
-            stack.command("clean", seconds=120)
+    with own_stack(Path(tempfile.mkdtemp(prefix="tollgate-soak-"))) as stack:
+        return _storm(stack, options)
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
