@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from tollgate.domain.breaker import Breaker
     from tollgate.domain.call_labels import CallLabels
+    from tollgate.domain.connection import Connection
     from tollgate.domain.drift import Drift, DriftKind, KeptDrift
     from tollgate.domain.idempotency import Attempt, KeptAnswer, KeptCall
     from tollgate.domain.job import Cursor, Feed, FeedPage
@@ -330,6 +331,41 @@ class Clock(Protocol):
 
 
 # ---- jobs from ServiceTitan -------------------------------------------------------------------------------------------------
+
+
+class Connections(Protocol):
+    """Without the environment's own. Each method raises LedgerUnavailable."""
+
+    def stored(self) -> list[Connection]:
+        """All of them, by their ids."""
+
+    def read(self, connection_id: str) -> Connection | None: ...
+
+    def swap(self, new: Connection) -> bool:
+        """Puts it in the place of the version before it; version 1 in the place of none. False where that is not what is there."""
+
+    def remove(self, connection: Connection) -> bool:
+        """False where another version is there by now, or none."""
+
+
+class ConnectionSecrets(Protocol):
+    """Client id and secret of each connection. Each method raises SecretsUnavailable."""
+
+    def write(self, connection_id: str, *, client_id: str, client_secret: str) -> None:
+        """Over what is there."""
+
+    def remove(self, connection_id: str) -> None:
+        """For good, at once; nothing happens where there is none."""
+
+
+class Leases(Protocol):
+    """Who may work on what now: at most one at a time, and each with a fence above all before it. Each method raises LedgerUnavailable."""
+
+    def take(self, name: str, *, now: datetime, until: datetime) -> int | None:
+        """The holder's fence; None while another holds it."""
+
+    def release(self, name: str, fence: int) -> None:
+        """Nothing happens where another holds it by now."""
 
 
 class JobSource(Protocol):

@@ -34,6 +34,10 @@ TollgateError
 ├── ModelSourceFailed       OpenAI does not say which models it serves
 ├── JobSourceFailed         ServiceTitan gives no page; `fault` says what that means for the sync
 ├── JobStoreFailed          the function that stores jobs gives no answer, or fails
+├── SecretsUnavailable      Secrets Manager gives no answer, or refuses
+├── ConnectionNotFound      an admin asks for a connection that is not there
+├── ConnectionExists        that ServiceTitan tenant is connected already
+├── ConnectionBusy          it is being checked or changed at this moment
 ├── BillSourceFailed        OpenAI does not say what it billed
 └── BillStoreFailed         the function that stores the bill gives no answer, or fails
 """
@@ -220,6 +224,25 @@ class JobSourceFailed(TollgateError):
 
 class JobStoreFailed(TollgateError):
     pass
+
+
+class SecretsUnavailable(TollgateError):
+    pass
+
+
+class ConnectionNotFound(TollgateError):
+    def __init__(self, connection_id: str) -> None:
+        super().__init__(f"There is no connection {connection_id[:64]!r}.")
+
+
+class ConnectionExists(TollgateError):
+    def __init__(self, connection_id: str) -> None:
+        super().__init__(f"{connection_id!r} is connected already: change it by PUT /api/connections/{connection_id}.")
+
+
+class ConnectionBusy(TollgateError):
+    def __init__(self, connection_id: str) -> None:
+        super().__init__(f"{connection_id!r} is being checked or changed at this moment. Try again in a moment.")
 
 
 class BillSourceFailed(TollgateError):
