@@ -34,6 +34,7 @@ TollgateError
 ├── ModelSourceFailed       OpenAI does not say which models it serves
 ├── JobSourceFailed         ServiceTitan gives no page; `fault` says what that means for the sync
 ├── JobStoreFailed          the function that stores jobs gives no answer, or fails
+├── SyncQueueFailed         the queue takes no request for a run
 ├── SecretsUnavailable      Secrets Manager gives no answer, or refuses
 ├── ConnectionNotFound      an admin asks for a connection that is not there
 ├── ConnectionExists        that ServiceTitan tenant is connected already
@@ -223,6 +224,10 @@ class JobSourceFailed(TollgateError):
 
 
 class JobStoreFailed(TollgateError):
+    pass
+
+
+class SyncQueueFailed(TollgateError):
     pass
 
 
