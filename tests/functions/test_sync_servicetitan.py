@@ -3,6 +3,7 @@
 import importlib.util
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,14 +63,14 @@ def entry(folder: str) -> ModuleType:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    yield World(Clock(NOW), months=1)
+def world() -> World:
+    return World(Clock(NOW), months=1)
 
 
 @pytest.fixture
 def stand(monkeypatch: pytest.MonkeyPatch, world: World) -> Iterator[Stand]:
     made = Stand(connections=[replace(SHOP, servicetitan_tenant_id="1004")])
-    with running(world) as found:
+    with running(world) as found, ExitStack() as closing:
         addresses = Addresses(base_url=found.base_url, auth_url=found.auth_url)
 
         def source_of(connection: Connection) -> JobSource:
@@ -77,9 +78,9 @@ def stand(monkeypatch: pytest.MonkeyPatch, world: World) -> Iterator[Stand]:
             credentials = Credentials(
                 client_id=shop.client_id, client_secret=shop.client_secret, app_key="local-app-key"
             )
-            return ServiceTitanJobs(
-                ServiceTitanClient(addresses, connection.servicetitan_tenant_id, lambda: credentials)
-            )
+            client = ServiceTitanClient(addresses, connection.servicetitan_tenant_id, lambda: credentials)
+            closing.callback(client.close)
+            return ServiceTitanJobs(client)
 
         ports = SyncPorts(
             connection_of=lambda id_: next((each for each in made.connections if each.id == id_), None),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.fakes.jobs import NOON, SHOP, MemoryJobs, ScriptedSource, a_job, a_page
+from tests.fakes.memory_connections import MemoryLeases
 from tests.fakes.memory_syncs import MemoryQueue, MemorySyncs
 from tollgate.domain.connection import Connection
 from tollgate.domain.errors import JobSourceFailed, JobStoreFailed, SyncQueueFailed
@@ -18,30 +19,11 @@ LONG = timedelta(minutes=4)
 
 
 @dataclass
-class OneLease:
-    """Who holds what until when, as DynamoDbLeases keeps it."""
-
-    held: dict[str, tuple[int, datetime]] = field(default_factory=dict)
-    fences: int = 0
-
-    def take(self, name: str, *, now: datetime, until: datetime) -> int | None:
-        if name in self.held and self.held[name][1] > now:
-            return None
-        self.fences += 1
-        self.held[name] = (self.fences, until)
-        return self.fences
-
-    def release(self, name: str, fence: int) -> None:
-        if self.held.get(name, (0, NOON))[0] == fence:
-            del self.held[name]
-
-
-@dataclass
 class Stand:
     connection: Connection | None = SHOP
     source: ScriptedSource = field(default_factory=lambda: ScriptedSource({}))
     store: MemoryJobs = field(default_factory=MemoryJobs)
-    leases: OneLease = field(default_factory=OneLease)
+    leases: MemoryLeases = field(default_factory=MemoryLeases)
     statuses: MemorySyncs = field(default_factory=MemorySyncs)
     queue: MemoryQueue = field(default_factory=MemoryQueue)
     now: datetime = NOON
@@ -111,9 +93,10 @@ def test_a_run_that_died_is_followed_when_its_time_is_over() -> None:
 
     taken = stand.leases.held
     stand.source.before = die
-    stand.leases.release = lambda name, fence: None  # type: ignore[method-assign]
     with pytest.raises(Killed):
         stand.run()
+    # A process that is gone releases nothing.
+    stand.leases.held[f"sync/{SHOP.id}"] = NOON + LONG + timedelta(seconds=30)
     stand.source.before = lambda _: None
 
     assert list(taken) == [f"sync/{SHOP.id}"]
