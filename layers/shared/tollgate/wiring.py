@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from tollgate.usecases.complete_chat import ChatPorts
     from tollgate.usecases.count_refusals import RefusalTally
     from tollgate.usecases.guard_call import Guard
+    from tollgate.usecases.manage_connections import ConnectionPorts
 
 _RANDOM = random.SystemRandom()
 
@@ -577,6 +578,20 @@ def given_connection() -> "Connection | None":
         secret_arn=settings().servicetitan_secret_arn,
         tollgate_tenant=settings().servicetitan_tollgate_tenant,
         timezone=settings().servicetitan_timezone,
+    )
+
+
+def connection_ports() -> "ConnectionPorts":
+    from tollgate.usecases.manage_connections import ConnectionPorts
+
+    return ConnectionPorts(
+        connections=connections(),
+        secrets=connection_secrets(),
+        accounts=accounts(),
+        leases=leases(),
+        clock=clock,
+        given=given_connection(),
+        has_app_key=bool(settings().servicetitan_secret_arn),
     )
 
 
