@@ -112,7 +112,7 @@ def change_connection(connection_id: str, change: ConnectionChange, ports: Conne
     LedgerUnavailable."""
     if not change.values() and change.client is None:
         raise RequestInvalid("Say what to change: paused, timezone, tenantId, or clientId and clientSecret.")
-    current = _changeable(connection_id, ports)
+    _changeable(connection_id, ports)
     with leased(CHANGE, connection_id, ports.leases, clock=ports.clock):
         current = _changeable(connection_id, ports)
         if change.if_version is not None and change.if_version != current.version:
