@@ -155,8 +155,8 @@ def test_the_given_connection_has_all_from_the_platform_s_secret() -> None:
     ("read", "says"),
     [
         (read_of(platform={"appKey": "ak1.very-secret"}), "This connection's secret cannot be read"),
-        (read_of(own=OWN), "The ServiceTitan secret cannot be read"),
-        (read_of(platform={"appKey": ""}, own=OWN), "The ServiceTitan secret has no appKey"),
+        (read_of(own=OWN), "The secret of ServiceTitanSecretArn cannot be read"),
+        (read_of(platform={"appKey": ""}, own=OWN), "The secret of ServiceTitanSecretArn has no appKey"),
         (read_of(platform=WHOLE, own={"clientId": "cid.own"}), "This connection's secret has no clientSecret"),
         (read_of(platform=WHOLE, own="cs2.very-secret"), "This connection's secret is not a JSON object"),
         (read_of(platform=WHOLE, own=OWN | {"clientSecret": "cs2.very-secret\n"}), "a line break"),

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from tollgate.usecases.complete_chat import ChatPorts
     from tollgate.usecases.count_refusals import RefusalTally
     from tollgate.usecases.guard_call import Guard
+    from tollgate.usecases.manage_connections import ConnectionPorts
     from tollgate.usecases.sync_connection import SyncPorts
 
 _RANDOM = random.SystemRandom()
@@ -621,6 +622,20 @@ def job_source(connection: "Connection") -> "JobSource":
     from tollgate.adapters.servicetitan_jobs import ServiceTitanJobs
 
     return ServiceTitanJobs(servicetitan_client(connection))
+
+
+def connection_ports() -> "ConnectionPorts":
+    from tollgate.usecases.manage_connections import ConnectionPorts
+
+    return ConnectionPorts(
+        connections=connections(),
+        secrets=connection_secrets(),
+        accounts=accounts(),
+        leases=leases(),
+        clock=clock,
+        given=given_connection(),
+        has_app_key=bool(settings().servicetitan_secret_arn),
+    )
 
 
 def servicetitan_client(connection: "Connection") -> "ServiceTitanClient":

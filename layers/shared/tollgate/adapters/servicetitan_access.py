@@ -23,7 +23,7 @@ OFFICIAL = {urlsplit(address).hostname for address in (*PRODUCTION, *INTEGRATION
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 HOSTS = {Environment.PRODUCTION.value: PRODUCTION, Environment.INTEGRATION.value: INTEGRATION}
 RETIRED = "https://api.servicetitan.com"
-PLATFORM, CONNECTION = "The ServiceTitan secret", "This connection's secret"
+PLATFORM, CONNECTION = "The secret of ServiceTitanSecretArn", "This connection's secret"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ def _credentials_in(kind: str, values: Mapping[str, Any], *, app_key: str | None
 
 def _read(kind: str, name: str, read: Callable[[str], str]) -> Mapping[str, Any]:
     if not name:
-        raise _unusable(kind, "is not configured: ServiceTitanSecretArn names it")
+        raise _unusable(kind, "is not configured")
     try:
         text = read(name)
     except (ClientError, BotoCoreError) as error:
