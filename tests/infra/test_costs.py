@@ -8,10 +8,10 @@ import pytest
 
 from infra.costs.__main__ import PAGE, tables_of
 from infra.costs.assumptions import figures_of, read_assumptions
-from infra.costs.bill import LOW_COST, PRODUCTION, Bill, Mode, Profile, bill
+from infra.costs.bill import LOW_COST, PRODUCTION, Bill, Mode, Profile, Use, bill
 from infra.costs.price import Basis, Price, read_prices
 from infra.costs.report import openai_usd, report
-from tests.infra.template import functions, template
+from tests.infra.template import ROOT, functions, template
 
 PRICES = read_prices()
 ASSUMED = figures_of(read_assumptions())
@@ -180,3 +180,27 @@ def _runs_a_day(rate: str) -> int:
     found = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", rate)
     assert found is not None, rate
     return {"minute": 1440, "hour": 24, "day": 1}[found[2]] // int(found[1])
+
+
+def test_the_limits_that_are_reckoned_follow_from_the_assumptions() -> None:
+    limits = (ROOT / "infra/operations.md").read_text(encoding="utf-8").partition("\n## Limits")[2]
+    busy_s, page_s, run_s = ASSUMED.busy_hours * 3600, Decimal("0.01"), 600
+    in_flight = 3 * ASSUMED.calls_a_day * ASSUMED.call_s / busy_s
+    turns_a_minute = ASSUMED.calls_a_day * ASSUMED.due_turns / (ASSUMED.busy_hours * 60)
+    reckoned = {
+        "1,000 is reached at about 14,000 tenants": 1_000 / in_flight,
+        "about 36,000 tenants": 50 / page_s / turns_a_minute,
+        "60,000 pages, 30,000 tenants": run_s / page_s / 2,
+        "600 s read 6 GB, about 1,600 tenants": run_s * 10**7 / ledger_bytes(Mode.SDK),
+        "in proxy mode 270,000": run_s * 10**7 / ledger_bytes(Mode.PROXY),
+        "1,000 tenants: 230 GB": Use(tenants=1_000, mode=Mode.PROXY, assumed=ASSUMED).postgres_gb,
+    }
+
+    for words, figure in reckoned.items():
+        assert words in limits
+        said = int(re.findall(r"\d[\d,]*", words)[-1].replace(",", ""))
+        assert abs(figure - said) < figure * Decimal("0.03"), (words, figure)
+
+
+def ledger_bytes(mode: Mode) -> Decimal:
+    return Use(tenants=1, mode=mode, assumed=ASSUMED).ledger_gb * 10**9
