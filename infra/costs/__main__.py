@@ -10,18 +10,26 @@ BEGIN, END = "<!-- made by python -m infra.costs -->", "<!-- made until here -->
 
 
 def tables_of(page: str) -> str:
-    before, _, rest = page.partition(f"{BEGIN}\n")
-    tables, found, _ = rest.partition(f"\n{END}")
-    if not before or not found:
-        raise ValueError("infra/costs/README.md lacks a mark, so nothing says where its tables stand")
-    return tables
+    return _parts(page)[1]
+
+
+def with_tables(page: str, tables: str) -> str:
+    before, _, after = _parts(page)
+    return f"{before}{BEGIN}\n{tables}\n{END}{after}"
+
+
+def _parts(page: str) -> tuple[str, str, str]:
+    if page.count(BEGIN) != 1 or page.count(END) != 1:
+        raise ValueError("infra/costs/README.md must have each of its two marks once: its tables stand between them")
+    before, _, rest = page.partition(BEGIN)
+    tables, _, after = rest.partition(END)
+    return before, tables.strip("\n"), after
 
 
 def main(arguments: list[str]) -> int:
     text = report()
     if arguments == ["--write"]:
-        page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(page.replace(tables_of(page), text), encoding="utf-8")
+        PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")
     else:
         print(text)
     return 0

@@ -11,7 +11,7 @@ FILE = Path(__file__).with_name("assumptions.json")
 
 
 class Basis(StrEnum):
-    """`template`: as template.yaml has it. `measured`: by a command of ours. `assumed`: a guess, to be replaced by your own figure."""
+    """`template`: as template.yaml or the code has it. `measured`: by a command of ours. `assumed`: a guess; put your own figure there."""
 
     TEMPLATE = "template"
     MEASURED = "measured"
@@ -69,6 +69,10 @@ class Assumptions:
     alarms: Decimal
     secrets: Decimal
     secrets_a_tenant: Decimal
+    connection_runs_a_day: Decimal
+    connection_run_s: Decimal
+    stores_a_run: Decimal
+    store_s: Decimal
     roll_ups_a_day: Decimal
     other_runs_a_day: Decimal
     waf_rules: Decimal

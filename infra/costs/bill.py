@@ -95,6 +95,19 @@ def bill(
     )
 
 
+def connection(prices: Mapping[str, Price], assumed: Assumptions) -> tuple[Line, ...]:
+    """What one ServiceTitan connection adds to a month: its secret, and its runs with what they store."""
+    runs = assumed.connection_runs_a_day * DAYS
+    stores = runs * assumed.stores_a_run
+    gb_s = (runs * assumed.connection_run_s + stores * assumed.store_s) * assumed.function_gb
+    logs = (runs + stores) * assumed.platform_log_bytes / GB
+    return (
+        Line(name="its secret", usd=prices["secret"].of(Decimal(1))),
+        Line(name="Lambda", usd=prices["lambda_gb_second"].of(gb_s) + prices["lambda_request"].of(runs + stores)),
+        Line(name="logs", usd=prices["log_gb"].of(logs)),
+    )
+
+
 def _waf(use: "Use", assumed: Assumptions, prices: Mapping[str, Price]) -> Decimal:
     fixed = prices["waf_acl"].of(Decimal(1)) + prices["waf_rule"].of(assumed.waf_rules)
     return fixed + prices["waf_request"].of(use.requests)

@@ -8,7 +8,7 @@ from functools import cache
 
 from infra.build import ROOT
 from infra.costs.assumptions import Assumption, Assumptions, figures_of, read_assumptions
-from infra.costs.bill import LOW_COST, PRODUCTION, Bill, Mode, Profile, bill
+from infra.costs.bill import LOW_COST, PRODUCTION, Bill, Mode, Profile, bill, connection
 from infra.costs.price import Price, read_prices
 
 TENANTS = (10, 1_000, 100_000)
@@ -48,6 +48,12 @@ def _report(assumptions: Mapping[str, Assumption], prices: Mapping[str, Price]) 
     yield from _beside(of, assumed)
     yield "\n### What waiting costs: dollars a million calls, by how long a call takes and the chat function's memory\n"
     yield from _waiting(assumed, prices)
+    yield "\n### What a tenant's ServiceTitan connection adds in a month\n"
+    added = connection(prices, assumed)
+    rows = [[line.name, dollars(line.usd), dollars(line.usd * 1_000), dollars(line.usd * 100_000)] for line in added]
+    one = sum((line.usd for line in added), Decimal(0))
+    rows.append(["**all**", *(f"**{dollars(one * count)}**" for count in (1, 1_000, 100_000))])
+    yield from _table(["", "one", "1,000 of them", "100,000 of them"], rows)
     yield "\n### Assumptions\n"
     yield from _table(
         ["what", "figure", "basis"],

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from infra.costs.__main__ import PAGE, tables_of
+from infra.costs.__main__ import BEGIN, END, PAGE, tables_of, with_tables
 from infra.costs.assumptions import figures_of, read_assumptions
-from infra.costs.bill import LOW_COST, PRODUCTION, Bill, Mode, Profile, Use, bill
+from infra.costs.bill import LOW_COST, PRODUCTION, Bill, Mode, Profile, Use, bill, connection
 from infra.costs.price import Basis, Price, read_prices
 from infra.costs.report import openai_usd, report
 from tests.infra.template import ROOT, functions, template
@@ -28,6 +28,16 @@ def cents(amount: Decimal) -> Decimal:
 
 def test_the_page_has_the_tables_that_the_module_prints() -> None:
     assert tables_of(PAGE.read_text(encoding="utf-8")) == report()
+
+
+def test_writing_the_tables_touches_nothing_else_and_a_page_without_its_marks_is_refused() -> None:
+    page = f"x before\n\n{BEGIN}\nx\n{END}\n\nx after\n"
+
+    assert with_tables(page, "| y |") == f"x before\n\n{BEGIN}\n| y |\n{END}\n\nx after\n"
+    with pytest.raises(ValueError, match="marks once"):
+        tables_of(page + page)
+    with pytest.raises(ValueError, match="marks once"):
+        tables_of("no marks")
 
 
 def test_a_thousand_tenants_wait_for_six_hundred_dollars() -> None:
@@ -106,6 +116,16 @@ def test_a_secret_for_each_tenant_costs_forty_cents() -> None:
     more = of(1_000, secrets_a_tenant="1").usd - of(1_000).usd
 
     assert more == 400
+
+
+def test_a_servicetitan_connection_is_mostly_its_secret() -> None:
+    # By hand: 2,880 runs of 3 s and 17,280 of 0.1 s at half a gigabyte are 5,184 GB-s, $0.0691; 20,160 requests $0.0040; their logs
+    # are 14.1 MB, $0.0071.
+    secret, functions_, logs = connection(PRICES, ASSUMED)
+
+    assert secret.usd == Decimal("0.40")
+    assert functions_.usd.quantize(Decimal("0.0001")) == Decimal("0.0732")
+    assert logs.usd.quantize(Decimal("0.0001")) == Decimal("0.0071")
 
 
 def test_the_writer_runs_once_a_call_until_its_shards_are_busy_each_second() -> None:

@@ -11,8 +11,7 @@ from tests.infra.template import functions, variables
 
 README = Path("README.md")
 EACH = pytest.mark.parametrize("document", documents(), ids=str)
-# The first of a row's cells; a name that begins with an underscore would not be found by who looks for it.
-NAME = re.compile(r"`([A-Z][A-Z0-9_]+)`")
+NAME = re.compile(r"`([A-Z_][A-Z0-9_]+)`")
 READ_BY_SETTINGS = re.compile(r'_(?:text|flag|decimal|one_of|whole)\(\s*"([A-Z0-9_]+)"')
 READ_BY_THE_LOCAL_STACK = re.compile(r'\.(?:text|number|port)\(\s*"([A-Z0-9_]+)"')
 # Of libraries and of Lambda itself, which read them without us.
@@ -109,9 +108,14 @@ def test_what_functions_read_is_given_by_the_template_and_the_other_way_round() 
 
 def in_readme() -> set[str]:
     table = text(README).partition("\n## The environment\n")[2].partition("\n## ")[0]
-    return {
-        name for row in table.splitlines() if row.startswith("| `") for name in NAME.findall(row.split(" | ", maxsplit=1)[0])
-    }  # fmt: skip
+    return {name for row in table.splitlines() if row.startswith("| `") for name in names_of(row)}
+
+
+def names_of(row: str) -> Iterator[str]:
+    """In a row's first cell `SERVICETITAN_CLIENT_ID`, `_APP_KEY` are two names of one family."""
+    names = NAME.findall(row.split(" | ", maxsplit=1)[0])
+    family = names[0].split("_")[0]
+    yield from (f"{family}{name}" if name.startswith("_") else name for name in names)
 
 
 def in_example() -> set[str]:
