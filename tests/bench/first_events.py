@@ -10,6 +10,7 @@ from tests.bench.gate_event import ADMIN, CHAT, event, tenant
 from tollgate.domain.page import Page
 from tollgate.domain.tenant import TenantSettings
 
+CONNECTION_ID = "production-1001"
 KEY_ID, SECRET = "abcdefabcdef", "x" * 43
 
 
@@ -87,6 +88,15 @@ def _routes(settings: TenantSettings, page: Page) -> dict[str, FirstEvent]:
         "revoke_key": delete(f"/api/keys/{KEY_ID}"),
         "list_models": FirstEvent(event=event("GET", "/v1/models", mine), status=200),
         "list_breakers": get("/api/breakers"),
+        "list_connections": get("/api/connections"),
+        # There is none, so that the answer comes after the table was asked; a lease is what the table here cannot give.
+        "get_connection": FirstEvent(event=event("GET", f"/api/connections/{CONNECTION_ID}", ADMIN), status=404),
+        "put_connection": FirstEvent(
+            event=event("PUT", f"/api/connections/{CONNECTION_ID}", ADMIN, {"paused": True}), status=404
+        ),
+        "delete_connection": FirstEvent(event=event("DELETE", f"/api/connections/{CONNECTION_ID}", ADMIN), status=404),
+        "create_connection": FirstEvent(made=("accounts", "connections", "connection_secrets", "leases")),
+        "check_connection": FirstEvent(made=("connections", "leases", "job_source")),
         # Nor such a breaker.
         "reset_breaker": FirstEvent(event=event("DELETE", "/api/breakers/0123456789abcdef", ADMIN), status=404),
     }
