@@ -13,7 +13,6 @@ README = Path("README.md")
 EACH = pytest.mark.parametrize("document", documents(), ids=str)
 NAME = re.compile(r"`([A-Z_][A-Z0-9_]+)`")
 READ_BY_SETTINGS = re.compile(r'_(?:text|flag|decimal|one_of|whole)\(\s*"([A-Z0-9_]+)"')
-READ_BY_THE_LOCAL_STACK = re.compile(r'\.(?:text|number|port)\(\s*"([A-Z0-9_]+)"')
 # Of libraries and of Lambda itself, which read them without us.
 NOT_OURS = ("AWS_", "POWERTOOLS_", "LOG_LEVEL")
 BENCH = re.compile(r"BENCH=(?:'([a-z ]+)'|([a-z]+))")
@@ -85,16 +84,6 @@ def test_what_the_readme_names_is_read_somewhere() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources())
 
     assert [name for name in sorted(in_readme()) if f'"{name}"' not in code] == []
-
-
-def test_what_the_local_stack_reads_is_in_the_example() -> None:
-    read = {
-        name
-        for path in (ROOT / "infra").rglob("*.py")
-        for name in READ_BY_THE_LOCAL_STACK.findall(path.read_text(encoding="utf-8"))
-    }
-
-    assert read - in_example() == set()
 
 
 def test_what_functions_read_is_given_by_the_template_and_the_other_way_round() -> None:
