@@ -15,6 +15,7 @@ BENCHMARKS = {
     "forecast": "tests.bench.forecast",
     "summary": "tests.bench.summary",
     "servicetitan": "tests.bench.servicetitan",
+    "storage": "tests.bench.storage",
 }
 
 

@@ -190,7 +190,7 @@ def a_refusal(reason: Reason) -> Refusal:
     return Refusal(reason=reason, tenant_id="acme", asked=NanoUsd(1), retry_at=NOON)
 
 
-# What stands in README.md, "Refusals".
+# What stands in infra/calls.md, "Refusals are counted".
 COUNTED = [
     *((BudgetRefused(a_refusal(reason)), reason.value) for reason in (Reason.SUSPENDED, Reason.RATE, Reason.IN_FLIGHT)),
     (LoopRefused("", remedy="", retry_at=NOON), "loop"),
