@@ -13,8 +13,10 @@ from infra.build import quiet_sam
 from infra.local import daemons
 from infra.local.configuration import Configuration, StackError, read_configuration
 from infra.local.daemons import Daemon
+from infra.local.deployment import parameters_of
 from tests.infra.template import ROOT
 
+OF_A_CONNECTION = ("ServiceTitanTenantId", "ServiceTitanTollgateTenant", "ServiceTitanTimezone")
 READ = re.compile(r"""(?:text|given|port|number|get)\(\s*"([A-Z][A-Z_]+)\"""")
 
 
@@ -59,6 +61,21 @@ def test_a_key_alone_means_the_real_openai(tmp_path: Path) -> None:
 def test_half_of_servicetitan_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="SERVICETITAN_AUTH_URL"):
         _ = configuration_of(tmp_path, SERVICETITAN_BASE_URL="http://127.0.0.1:1").own_servicetitan
+
+
+def test_the_local_shop_is_a_tenant_s_and_somebody_else_s_servicetitan_is_nobody_s_before_it_is_said(
+    tmp_path: Path,
+) -> None:
+    real = {
+        "SERVICETITAN_BASE_URL": "https://api.servicetitan.io",
+        "SERVICETITAN_AUTH_URL": "https://auth.servicetitan.io",
+    }
+    told = [
+        tuple(parameters_of(configuration_of(tmp_path, **given))[name] for name in OF_A_CONNECTION)
+        for given in ({}, real, {**real, "SERVICETITAN_TENANT_ID": "77", "SERVICETITAN_TIMEZONE": "America/Denver"})
+    ]
+
+    assert told == [("1001", "bluebird", "America/Chicago"), ("", "", "UTC"), ("77", "", "America/Denver")]
 
 
 @pytest.mark.parametrize("value", ["http", "0", "70000", "-1"])
