@@ -14,7 +14,7 @@ from typing import IO, Self
 
 ROOT = Path(__file__).resolve().parent.parent
 SAM = str(Path(sys.executable).parent / "sam")
-INPUTS = ("template.yaml", "functions", "layers")
+INPUTS = ("template.yaml", "infra/state.yaml", "infra/network.yaml", "functions", "layers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

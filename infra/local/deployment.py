@@ -58,6 +58,7 @@ def parameters_of(configuration: Configuration) -> dict[str, str]:
     shop = min(SHOPS) if configuration.own_servicetitan else ""
     return {
         "Environment": STAGE,
+        "Profile": "external",
         "AwsEndpointUrl": configuration.aws_endpoint_url,
         "LogLevel": given("LOG_LEVEL", "INFO"),
         "DatabaseUrl": given("DATABASE_URL") or postgres.url(configuration),
