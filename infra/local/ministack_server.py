@@ -1,9 +1,11 @@
-"""ministack, mended in two places.
+"""ministack, mended in three places.
 
 It forgets over a restart what a table's stream still owes to its readers: spans that were not in Postgres yet would be lost
 by `make down`, and the reader, whose place in the stream is kept, would wait for a new stream to catch up with the old one.
 
 It unpacks every layer anew for each function's process: seven thousand files for one that imports the SDK.
+
+Of a template's table it leaves out that it is to be restorable to any second, without which the restoring cannot be rehearsed.
 """
 
 import hashlib
@@ -22,6 +24,7 @@ from typing import Any, ClassVar
 from ministack import app
 from ministack.core import lambda_runtime
 from ministack.services import dynamodb, lambda_svc
+from ministack.services.cloudformation import provisioners
 
 from infra.local.services import UNSAVED
 
@@ -35,6 +38,8 @@ def main() -> None:
     dynamodb.get_state = with_streams(dynamodb.get_state)
     dynamodb.load_persisted_state = restoring_streams(dynamodb.load_persisted_state)
     app.save_all = then_remove(marker, app.save_all)
+    tables = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    tables |= {"create": recoverable_when_made(tables["create"]), "update": recoverable_when_changed(tables["update"])}
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": UnpackedOnce})
     forget_old_layers()
     app.main()
@@ -103,6 +108,29 @@ def restoring_streams(load: Callable[[dict[str, Any]], None]) -> Callable[[dict[
         dynamodb._stream_seq_counter = state.get("stream_sequence", 0)
 
     return load_all
+
+
+def recoverable_when_made(create: Callable[..., Any]) -> Callable[..., Any]:
+    def create_table(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
+        made = create(logical_id, properties, stack_name)
+        set_recovery(made[0], properties)
+        return made
+
+    return create_table
+
+
+def recoverable_when_changed(update: Callable[..., Any]) -> Callable[..., Any]:
+    def update_table(name: str, old: dict[str, Any], new: dict[str, Any], stack_name: str, **more: Any) -> Any:
+        changed = update(name, old, new, stack_name, **more)
+        set_recovery(changed[0], new)
+        return changed
+
+    return update_table
+
+
+def set_recovery(table: str, properties: dict[str, Any]) -> None:
+    wanted = properties.get("PointInTimeRecoverySpecification", {"PointInTimeRecoveryEnabled": False})
+    dynamodb._update_continuous_backups({"TableName": table, "PointInTimeRecoverySpecification": wanted})
 
 
 def then_remove(marker: Path, save_all: Callable[..., None]) -> Callable[..., None]:
