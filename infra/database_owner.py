@@ -7,7 +7,6 @@ password, and functions know none. One statement through the Data API, with your
 import argparse
 import sys
 import time
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -23,7 +22,9 @@ RESUMING, RESUMING_TRIES = "DatabaseResumingException", 12
 def give_iam(deployed: Deployed, *, pause_s: float = 5.0) -> str:
     """Returns whose password it was. Raises StackError, and ClientError where AWS refuses."""
     if CLUSTER not in deployed.physical:
-        raise StackError("The stack has no Aurora of its own: its database's owner is yours to make (infra/database.md).")
+        raise StackError(
+            "The stack has no Aurora of its own: its database's owner is yours to make (infra/database.md)."
+        )
     found = deployed.client("rds").describe_db_clusters(DBClusterIdentifier=deployed.name(CLUSTER))["DBClusters"][0]
     if "MasterUserSecret" not in found:
         raise StackError("RDS keeps no password of this cluster's first user (ManageMasterUserPassword).")
