@@ -57,7 +57,7 @@ check: setup ## Lint, types, directions of imports, the template
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy layers/shared/tollgate functions infra tests/infra
 	PYTHONPATH=layers/shared $(VENV)/bin/lint-imports
-	$(VENV)/bin/cfn-lint template.yaml
+	$(VENV)/bin/cfn-lint template.yaml infra/state.yaml infra/network.yaml
 	$(RUN) -m infra.prices --check
 	PYTHONPATH=layers/shared:. $(RUN) -m infra.openapi --check
 
@@ -117,10 +117,15 @@ build: setup ## Build for AWS (RUNTIME=python3.13 ARCHITECTURE=arm64)
 	@$(RUN) -m infra.build --runtime "$(RUNTIME)" --architecture "$(ARCHITECTURE)"
 
 .PHONY: deploy
-deploy: build ## Deploy to AWS with your own credentials; asks before it changes anything (PARAMETERS='Name=value ...')
-	@$(VENV)/bin/sam deploy --config-file "$(CURDIR)/samconfig.toml" \
+deploy: build ## Deploy to AWS with your own credentials; asks before it changes anything (PARAMETERS='Profile=production ...')
+	@existing="$$($(RUN) -m infra.existing_state)"
+	$(VENV)/bin/sam deploy --config-file "$(CURDIR)/samconfig.toml" \
 		--template-file ".aws-sam/$(RUNTIME)-$(ARCHITECTURE)/build/template.yaml" \
-		--parameter-overrides Runtime="$(RUNTIME)" Architecture="$(ARCHITECTURE)" $(PARAMETERS)
+		--parameter-overrides Runtime="$(RUNTIME)" Architecture="$(ARCHITECTURE)" $$existing $(PARAMETERS)
+
+.PHONY: owner
+owner: setup ## Once after the first deployment with an Aurora of its own: make the role that owns the schema (infra/database.md)
+	@$(RUN) -m infra.database_owner $(ARGS)
 
 .PHONY: restore
 restore: setup ## Bring a ledger that was put back to an old state up to Postgres: infra/runbooks/restore.md (ARGS='--local ...')

@@ -22,6 +22,7 @@ from infra.local.configuration import REGION, StackError, read_configuration
 
 WRITES = frozenset({"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"})
 RESTORE, WRITER = "RestoreLedger", "WriteSpans"
+STACK = "AWS::CloudFormation::Stack"
 # Two looks at Postgres this far apart must find the same: the stream's batches are collected for a second, and written in less.
 STANDS_STILL_S = 5.0
 LOOKS = 24
@@ -29,7 +30,7 @@ LOOKS = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """A stack's resources by their names in the template, and the means to reach them."""
+    """A stack's resources by their names in the templates, and the means to reach them."""
 
     client: Callable[[str], Any]
     physical: Mapping[str, str]
@@ -222,11 +223,19 @@ def find(stack: str, *, local: bool) -> Deployed:
     def client(service: str) -> Any:
         return boto3.client(service, **where)  # type: ignore[call-overload]
 
-    pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+    return Deployed(client=client, physical=physical_of(client("cloudformation"), stack))
+
+
+def physical_of(cloudformation: Any, stack: str) -> dict[str, str]:
+    """With what stands in the stacks inside it; and with what these say, because a table that another stack made is none of their
+    resources."""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     resources = [each for page in pages for each in page["StackResourceSummaries"]]
-    return Deployed(
-        client=client, physical={each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
-    )
+    physical = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
+    for inner in (each["PhysicalResourceId"] for each in resources if each["ResourceType"] == STACK):
+        told = cloudformation.describe_stacks(StackName=inner)["Stacks"][0].get("Outputs", [])
+        physical |= physical_of(cloudformation, inner) | {each["OutputKey"]: each["OutputValue"] for each in told}
+    return physical
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 from samcli.yamlhelper import yaml_parse
 
 from infra.build import SAM, Target, build, exclusive, quiet_sam, run_aside
+from infra.existing_state import existing_state
 from infra.local import postgres
 from infra.local.configuration import REGION, Configuration, StackError
 from infra.local.daemons import PASSED_ON, log_file, tail
@@ -38,7 +39,12 @@ class Deployed:
 def deploy(configuration: Configuration) -> Deployed:
     """Builds and deploys what has changed since the last time."""
     target = Target.native(configuration.builds)
-    parameters = {**target.parameters, **parameters_of(configuration), **put_secrets(configuration)}
+    parameters = {
+        **target.parameters,
+        **parameters_of(configuration),
+        **put_secrets(configuration),
+        **kept(configuration),
+    }
     record = configuration.state / "deployed"
     with exclusive(target), build_log(configuration) as output:
         try:
@@ -58,6 +64,9 @@ def parameters_of(configuration: Configuration) -> dict[str, str]:
     shop = min(SHOPS) if configuration.own_servicetitan else ""
     return {
         "Environment": STAGE,
+        "Profile": given("TOLLGATE_PROFILE", "external"),
+        # CloudFormation makes none here. Where Aurora is made, the address below is asked instead of it (emulated.md).
+        "DatabaseProxy": "false",
         "AwsEndpointUrl": configuration.aws_endpoint_url,
         "LogLevel": given("LOG_LEVEL", "INFO"),
         "DatabaseUrl": given("DATABASE_URL") or postgres.url(configuration),
@@ -101,6 +110,14 @@ def parameters_of(configuration: Configuration) -> dict[str, str]:
         "SyncRate": "rate(1 minute)",
         "SyncTimeoutSeconds": given("SYNC_TIMEOUT_SECONDS", "900"),
     }
+
+
+def kept(configuration: Configuration) -> dict[str, str]:
+    """A stack that was up before there was infra/state.yaml goes on with its tables."""
+    try:
+        return existing_state(aws(configuration, "cloudformation"), aws(configuration, "dynamodb"), STACK)
+    except ClientError:
+        return {}  # there is no stack yet
 
 
 def put_secrets(configuration: Configuration) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""ministack, mended in three places.
+"""ministack, mended in five places.
 
 It forgets over a restart what a table's stream still owes to its readers: spans that were not in Postgres yet would be lost
 by `make down`, and the reader, whose place in the stream is kept, would wait for a new stream to catch up with the old one.
@@ -6,6 +6,10 @@ by `make down`, and the reader, whose place in the stream is kept, would wait fo
 It unpacks every layer anew for each function's process: seven thousand files for one that imports the SDK.
 
 It takes a template's numbers as the text that parameters are, and then compares a queue's concurrency with a number.
+
+Of a template's table it leaves out that it is to be restorable to any second, without which the restoring cannot be rehearsed.
+
+It forgets the ARNs of what stays as it is when a stack inside a stack is updated, and cannot say that stack's outputs then.
 """
 
 import hashlib
@@ -24,6 +28,7 @@ from typing import Any, ClassVar
 from ministack import app
 from ministack.core import lambda_runtime
 from ministack.services import dynamodb, lambda_svc
+from ministack.services.cloudformation import _stacks, provisioners
 
 from infra.local.services import UNSAVED
 
@@ -37,6 +42,9 @@ def main() -> None:
     dynamodb.get_state = with_streams(dynamodb.get_state)
     dynamodb.load_persisted_state = restoring_streams(dynamodb.load_persisted_state)
     app.save_all = then_remove(marker, app.save_all)
+    provisioners._update_resource = remembering_attributes(provisioners._update_resource)
+    tables = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    tables |= {"create": recoverable_when_made(tables["create"]), "update": recoverable_when_changed(tables["update"])}
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": UnpackedOnce})
     lambda_svc._sqs_esm_concurrency = with_whole_number(lambda_svc._sqs_esm_concurrency)
     forget_old_layers()
@@ -114,6 +122,45 @@ def restoring_streams(load: Callable[[dict[str, Any]], None]) -> Callable[[dict[
         dynamodb._stream_seq_counter = state.get("stream_sequence", 0)
 
     return load_all
+
+
+def recoverable_when_made(create: Callable[..., Any]) -> Callable[..., Any]:
+    def create_table(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
+        made = create(logical_id, properties, stack_name)
+        set_recovery(made[0], properties)
+        return made
+
+    return create_table
+
+
+def recoverable_when_changed(update: Callable[..., Any]) -> Callable[..., Any]:
+    def update_table(name: str, old: dict[str, Any], new: dict[str, Any], *more: Any) -> Any:
+        changed = update(name, old, new, *more)
+        set_recovery(changed[0], new)
+        return changed
+
+    return update_table
+
+
+def set_recovery(table: str, properties: dict[str, Any]) -> None:
+    wanted = properties.get("PointInTimeRecoverySpecification", {"PointInTimeRecoveryEnabled": False})
+    dynamodb._update_continuous_backups({"TableName": table, "PointInTimeRecoverySpecification": wanted})
+
+
+def remembering_attributes(update: Callable[..., Any]) -> Callable[..., Any]:
+    def update_resource(
+        kind: str,
+        physical_id: str,
+        old: dict[str, Any],
+        new: dict[str, Any],
+        stack_name: str,
+        logical_id: str | None = None,
+        old_attrs: dict[str, Any] | None = None,
+    ) -> Any:
+        known = _stacks.get(stack_name, {}).get("_resources", {}).get(logical_id, {})
+        return update(kind, physical_id, old, new, stack_name, logical_id, old_attrs or known.get("Attributes"))
+
+    return update_resource
 
 
 def then_remove(marker: Path, save_all: Callable[..., None]) -> Callable[..., None]:

@@ -251,4 +251,4 @@ def test_every_function_that_asks_postgres_connects_as_one_of_these_roles() -> N
             if statement["Action"] == "rds-db:connect"
         ]
         assert len(allowed) == 1
-        assert allowed[0].endswith("dbuser:${DatabaseResourceId}/" + role)
+        assert allowed[0].endswith("dbuser:${State.Outputs.DatabaseResourceId}/" + role)

@@ -1,4 +1,4 @@
-"""template.yaml as the tests look at it."""
+"""template.yaml, and the templates of its stacks inside, as the tests look at them."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -9,11 +9,20 @@ from samcli.yamlhelper import yaml_parse
 
 ROOT = Path(__file__).parents[2]
 FUNCTION = "AWS::Serverless::Function"
+STACK = "AWS::CloudFormation::Stack"
 
 
 @cache
-def template() -> Mapping[str, Any]:
-    return dict(yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8")))
+def template(path: str = "template.yaml") -> Mapping[str, Any]:
+    return dict(yaml_parse((ROOT / path).read_text(encoding="utf-8")))
+
+
+def state() -> Mapping[str, Any]:
+    return template("infra/state.yaml")
+
+
+def network() -> Mapping[str, Any]:
+    return template("infra/network.yaml")
 
 
 def resources(kind: str) -> dict[str, dict[str, Any]]:

@@ -127,26 +127,6 @@ def test_no_statement_allows_everything(name: str) -> None:
             assert statement["Resource"] != "*"
 
 
-def test_tables_can_be_restored_and_outlive_the_stack() -> None:
-    tables = {name: each for name, each in template()["Resources"].items() if each["Type"] == "AWS::DynamoDB::Table"}
-
-    assert tables.keys() == {"Ledger", "Keys", "Idempotency"}
-    for table in (tables["Ledger"], tables["Keys"]):
-        assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
-        assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
-        assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
-
-
-def test_what_models_said_is_encrypted_and_kept_by_no_backup() -> None:
-    table = template()["Resources"]["Idempotency"]
-
-    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Delete"
-    assert "PointInTimeRecoverySpecification" not in table["Properties"]
-    assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
-    assert table["Properties"]["SSESpecification"]["SSEEnabled"]
-    assert table["Properties"]["SSESpecification"]["SSEType"] == "KMS"
-
-
 def test_a_span_that_cannot_be_written_is_kept() -> None:
     stream = dict(events("DynamoDB"))["WriteSpans"]
 

@@ -28,6 +28,7 @@ import psutil
 import psycopg
 
 from infra.local import daemons, postgres
+from infra.restore import physical_of
 from tests.system.own_stack import own_stack
 from tests.system.tollgate_client import Stack, Tenant, Tollgate, eventually, new_tenant
 from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
@@ -172,8 +173,7 @@ def poison_in(stack: Stack) -> dict[str, str]:
 
 
 def bucket_of(stack: Stack) -> str:
-    resources = stack.aws("cloudformation").describe_stack_resources(StackName="tollgate")["StackResources"]
-    return next(str(each["PhysicalResourceId"]) for each in resources if each["LogicalResourceId"] == "UnwrittenSpans")
+    return physical_of(stack.aws("cloudformation"), "tollgate")["UnwrittenSpans"]
 
 
 def still_fails(stack: Stack) -> list[str]:
