@@ -50,6 +50,11 @@ def count(runs: Sequence[FeedRun]) -> None:
     failed = sum(run.error is not None for run in runs)
     metrics.add_metric(name="ServiceTitanRows", unit=MetricUnit.Count, value=sum(run.rows for run in runs))
     metrics.add_metric(name="ServiceTitanFeedsFailed", unit=MetricUnit.Count, value=failed)
+    caught_up = [run.cursor.caught_up_at for run in runs if run.cursor.caught_up_at is not None]
+    # Of the feed that is farthest behind; while one has never had everything there is no telling.
+    if runs and len(caught_up) == len(runs):
+        lag_s = (datetime.now(UTC) - min(caught_up)).total_seconds()
+        metrics.add_metric(name="ServiceTitanLag", unit=MetricUnit.Seconds, value=max(0, round(lag_s)))
 
 
 def summary(run: FeedRun) -> dict[str, Any]:
