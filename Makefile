@@ -118,9 +118,10 @@ build: setup ## Build for AWS (RUNTIME=python3.13 ARCHITECTURE=arm64)
 
 .PHONY: deploy
 deploy: build ## Deploy to AWS with your own credentials; asks before it changes anything (PARAMETERS='Name=value ...')
-	@$(VENV)/bin/sam deploy --config-file "$(CURDIR)/samconfig.toml" \
+	@release=$$($(RUN) -m infra.release --runtime "$(RUNTIME)" --architecture "$(ARCHITECTURE)" -- $(PARAMETERS))
+	$(VENV)/bin/sam deploy --config-file "$(CURDIR)/samconfig.toml" \
 		--template-file ".aws-sam/$(RUNTIME)-$(ARCHITECTURE)/build/template.yaml" \
-		--parameter-overrides Runtime="$(RUNTIME)" Architecture="$(ARCHITECTURE)" $(PARAMETERS)
+		--parameter-overrides Runtime="$(RUNTIME)" Architecture="$(ARCHITECTURE)" Release="$$release" $(PARAMETERS)
 
 .PHONY: restore
 restore: setup ## Bring a ledger that was put back to an old state up to Postgres: infra/runbooks/restore.md (ARGS='--local ...')
