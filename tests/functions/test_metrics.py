@@ -16,8 +16,6 @@ from tests.fakes.openai_provider import complete, provider
 from tollgate import wiring
 from tollgate.domain.breaker import Breaker, Kind, State, Subject
 from tollgate.domain.errors import LedgerUnavailable
-from tollgate.domain.job import Cursor, Feed
-from tollgate.usecases.sync_jobs import FeedRun
 
 CONTEXT = SimpleNamespace(aws_request_id="run-1", function_name="f", get_remaining_time_in_millis=lambda: 40_000)
 
@@ -208,29 +206,3 @@ def test_a_sweep_that_cannot_count_breakers_is_done_all_the_same(
 
     line = line_with(told(capsys), "HoldsLapsed")
     assert "BreakersOpen" not in line
-
-
-def run(feed: Feed, caught_up: timedelta | None) -> FeedRun:
-    at = None if caught_up is None else datetime.now(UTC) - caught_up
-    return FeedRun(feed=feed, cursor=Cursor(caught_up_at=at))
-
-
-def lag(runs: list[FeedRun], capsys: pytest.CaptureFixture[str]) -> float | None:
-    from tollgate.observability import metrics
-
-    metrics.clear_metrics()
-    load("schedules/sync_servicetitan").count(runs)
-    found = metrics.serialize_metric_set().get("ServiceTitanLag")
-    metrics.clear_metrics()
-    return found[0] if found else None
-
-
-def test_a_sync_is_as_far_behind_as_the_feed_that_is_farthest(capsys: pytest.CaptureFixture[str]) -> None:
-    assert lag([run(Feed.JOBS, timedelta(0)), run(Feed.CALLS, timedelta(hours=2))], capsys) == pytest.approx(
-        7200, abs=5
-    )
-
-
-def test_a_sync_that_never_had_everything_tells_no_lag(capsys: pytest.CaptureFixture[str]) -> None:
-    assert lag([run(Feed.JOBS, timedelta(0)), run(Feed.CALLS, None)], capsys) is None
-    assert lag([], capsys) is None

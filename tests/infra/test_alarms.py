@@ -20,7 +20,7 @@ WATCHED_SCHEDULES = {
     "ExpirePages": "PagesNotExpiredAlarm",
     "ReconcileBooks": "BooksNotComparedAlarm",
     "RefreshModels": "ModelsNotRefreshedAlarm",
-    "SyncServiceTitan": "ServiceTitanMissingAlarm",
+    "SyncServiceTitan": "SyncsBehindAlarm",
     "FetchOpenAiBill": "BillNotFetchedAlarm",
 }
 
@@ -126,7 +126,6 @@ def test_there_is_an_alarm_for_each_schedule_that_does_not_run() -> None:
     assert WATCHED_SCHEDULES.keys() == schedules
     for function, alarm in WATCHED_SCHEDULES.items():
         assert ALARMS[alarm]["TreatMissingData"] == "breaching"
-        assert ALARMS[alarm]["ComparisonOperator"] == "LessThanThreshold"
         condition = template()["Resources"][function].get("Condition")
         assert template()["Resources"][alarm].get("Condition") in {condition, "HasComputedAlarms"}
         watched = set(references(ALARMS[alarm])) & {function}
@@ -201,7 +200,7 @@ def test_the_dashboard_shows_only_what_something_emits() -> None:
         "BreakersOpen",
         "BooksDrifting",
         "SpanLag",
-        "ServiceTitanLag",
+        "ServiceTitanSyncLag",
     }
 
 

@@ -84,7 +84,7 @@ def test_everything_that_starts_a_function_starts_its_alias() -> None:
 def test_a_function_that_asks_another_asks_its_alias_and_may_ask_nothing_else() -> None:
     asking = {
         ("ReconcileBooks", "COMPARE_BOOKS_FUNCTION"): "CompareBooks",
-        ("SyncServiceTitan", "STORE_JOBS_FUNCTION"): "StoreJobs",
+        ("SyncConnection", "STORE_JOBS_FUNCTION"): "StoreJobs",
         ("FetchOpenAiBill", "STORE_BILL_FUNCTION"): "StoreOpenAiBill",
     }
 
