@@ -119,9 +119,10 @@ build: setup ## Build for AWS (RUNTIME=python3.13 ARCHITECTURE=arm64)
 .PHONY: deploy
 deploy: build ## Deploy to AWS with your own credentials; asks before it changes anything (PARAMETERS='Profile=production ...')
 	@existing="$$($(RUN) -m infra.existing_state)"
+	release="$$($(RUN) -m infra.release --runtime "$(RUNTIME)" --architecture "$(ARCHITECTURE)" -- $(PARAMETERS))"
 	$(VENV)/bin/sam deploy --config-file "$(CURDIR)/samconfig.toml" \
 		--template-file ".aws-sam/$(RUNTIME)-$(ARCHITECTURE)/build/template.yaml" \
-		--parameter-overrides Runtime="$(RUNTIME)" Architecture="$(ARCHITECTURE)" $$existing $(PARAMETERS)
+		--parameter-overrides Runtime="$(RUNTIME)" Architecture="$(ARCHITECTURE)" Release="$$release" $$existing $(PARAMETERS)
 
 .PHONY: owner
 owner: setup ## Once after the first deployment with an Aurora of its own: make the role that owns the schema (infra/database.md)

@@ -4,6 +4,7 @@ import argparse
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,15 +44,28 @@ class Target:
         return self.directory / "build" / "template.yaml"
 
 
+def target_of(runtime: str, architecture: str) -> Target:
+    """For AWS."""
+    directory = ROOT / ".aws-sam" / f"{runtime}-{architecture}"
+    return Target(runtime=runtime, architecture=architecture, directory=directory)
+
+
 def build(target: Target, *, output: IO[str] | None = None) -> str:
     """Returns the digest of all that went in. Raises CalledProcessError; SAM says on `output` why."""
-    digest = digest_of_inputs(target)
+    compiler = compiler_of(target)
+    if compiler is None:
+        print(
+            f"There is no {target.runtime} here to compile the layers with: they carry no bytecode, and each cold start "
+            "compiles what it imports (infra/runbooks/deploy.md).",
+            file=sys.stderr,
+        )
+    digest = digest_of_inputs(target, compiler)
     done = target.directory / "digest"
     if target.template.exists() and done.exists() and done.read_text(encoding="utf-8") == digest:
         return digest
     done.unlink(missing_ok=True)
     target.directory.mkdir(parents=True, exist_ok=True)
-    run_aside(sam_build_command(target), environment=build_environment(target), output=output)
+    run_aside(sam_build_command(target, compiler), environment=build_environment(target, compiler), output=output)
     done.write_text(digest, encoding="utf-8")
     return digest
 
@@ -73,8 +87,26 @@ def exclusive(target: Target) -> Iterator[None]:
         yield
 
 
-def digest_of_inputs(target: Target) -> str:
-    digest = hashlib.sha256(f"{target.runtime} {target.architecture} {sys.version}".encode())
+def compiler_of(target: Target) -> str | None:
+    """The Python whose bytecode the target's takes: it is the same for all patches of a version. A name on PATH alone proves nothing."""
+    for candidate in (sys.executable, shutil.which(target.runtime)):
+        if candidate is not None and version_of(candidate) == target.runtime:
+            return candidate
+    return None
+
+
+def version_of(python: str) -> str | None:
+    told = subprocess.run(
+        [python, "-c", "import sys; print('python%d.%d' % sys.version_info[:2])"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return told.stdout.strip() if told.returncode == 0 else None
+
+
+def digest_of_inputs(target: Target, compiler: str | None) -> str:
+    digest = hashlib.sha256(f"{target.runtime} {target.architecture} {sys.version} {compiler is None}".encode())
     for path in sorted(input_files()):
         digest.update(f"\0{path.relative_to(ROOT)}\0".encode())
         digest.update(path.read_bytes())
@@ -88,17 +120,23 @@ def input_files() -> Iterator[Path]:
         yield from (path for path in candidates if path.is_file() and "__pycache__" not in path.parts)
 
 
-def sam_build_command(target: Target) -> list[str]:
+def sam_build_command(target: Target, compiler: str | None) -> list[str]:
     overrides = [f"{name}={value}" for name, value in target.parameters.items()]
-    # SAM's own cache looks at a layer's folder, not at layers/Makefile: it is kept apart for each version of that.
-    cache = hashlib.sha256((ROOT / "layers" / "Makefile").read_bytes()).hexdigest()[:12]
+    # SAM's own cache looks at a layer's folder, not at layers/Makefile and at who compiles: it is kept apart for each of these.
+    made_by = (ROOT / "layers" / "Makefile").read_bytes() + str(compiler is None).encode()
+    cache = hashlib.sha256(made_by).hexdigest()[:12]
     command = [SAM, "build", "--template-file", str(ROOT / "template.yaml"), "--cached", "--parallel"]
     command += ["--build-dir", str(target.directory / "build"), "--cache-dir", str(target.directory / f"cache-{cache}")]
     return [*command, "--parameter-overrides", *overrides]
 
 
-def build_environment(target: Target) -> dict[str, str]:
-    layer = {"LAYER_PYTHON": sys.executable, "LAYER_RUNTIME": target.runtime, "LAYER_ARCHITECTURE": target.architecture}
+def build_environment(target: Target, compiler: str | None) -> dict[str, str]:
+    layer = {
+        "LAYER_PYTHON": sys.executable,
+        "LAYER_COMPILER": compiler or "",
+        "LAYER_RUNTIME": target.runtime,
+        "LAYER_ARCHITECTURE": target.architecture,
+    }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     # The region is asked for and not used.
     return {**inherited, "AWS_DEFAULT_REGION": "us-east-1", **layer, **quiet_sam(target.directory)}
@@ -139,8 +177,7 @@ def main() -> None:
     parser.add_argument("--runtime", default="python3.13")
     parser.add_argument("--architecture", choices=["arm64", "x86_64"], default="arm64")
     chosen = parser.parse_args()
-    directory = ROOT / ".aws-sam" / f"{chosen.runtime}-{chosen.architecture}"
-    target = Target(runtime=chosen.runtime, architecture=chosen.architecture, directory=directory)
+    target = target_of(chosen.runtime, chosen.architecture)
     with exclusive(target):
         validate(target)
         build(target)

@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
@@ -21,7 +21,7 @@ from infra.build import ROOT
 from infra.local.configuration import REGION, StackError, read_configuration
 
 WRITES = frozenset({"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"})
-RESTORE, WRITER = "RestoreLedger", "WriteSpans"
+RESTORE, WRITER, ALIAS = "RestoreLedger", "WriteSpans", "live"
 STACK = "AWS::CloudFormation::Stack"
 # Two looks at Postgres this far apart must find the same: the stream's batches are collected for a second, and written in less.
 STANDS_STILL_S = 5.0
@@ -30,10 +30,11 @@ LOOKS = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """A stack's resources by their names in the templates, and the means to reach them."""
+    """A stack's resources by their names in the templates, its parameters, and the means to reach them."""
 
     client: Callable[[str], Any]
     physical: Mapping[str, str]
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def name(self, logical: str) -> str:
         if logical not in self.physical:
@@ -45,9 +46,11 @@ class Deployed:
 
 
 def gates_of(deployed: Deployed) -> dict[str, int | None]:
-    """Those of them that the stack has: some are there only where a parameter wants them."""
+    """Those of them that the stack has: some are there only where a parameter wants them. With the concurrency of each as it was
+    deployed, None where it is not bounded."""
     optional = {name for name, each in functions_of_the_template().items() if "Condition" in each}
-    return {name: most for name, most in gates().items() if name not in optional or name in deployed.physical}
+    there = {name: most for name, most in gates().items() if name not in optional or name in deployed.physical}
+    return {name: int(deployed.parameters[most]) or None if most else None for name, most in there.items()}
 
 
 def functions_of_the_template() -> dict[str, Any]:
@@ -55,14 +58,19 @@ def functions_of_the_template() -> dict[str, Any]:
     return {name: each for name, each in resources.items() if each["Type"] == "AWS::Serverless::Function"}
 
 
-def gates() -> dict[str, int | None]:
-    """All functions that may write on pages or accounts, and how many of each may run at once by the template (None: as many as there
-    are calls). The sweep is one of them: it would let old holds lapse whose settlements are about to be replayed."""
+def gates() -> dict[str, str | None]:
+    """All functions that may write on pages or accounts, and the parameter that says how many of each may run at once (None: as many as
+    there are calls). The sweep is one of them: it would let old holds lapse whose settlements are about to be replayed."""
     return {
-        name: each["Properties"].get("ReservedConcurrentExecutions")
+        name: bound_of(each["Properties"].get("ReservedConcurrentExecutions"))
         for name, each in functions_of_the_template().items()
         if name != RESTORE and any(map(writes_ledger, statements(each)))
     }
+
+
+def bound_of(written: Any) -> str | None:
+    """Written as `!If [<there is one>, !Ref <parameter>, !Ref AWS::NoValue]`, or not at all. Another form is a KeyError."""
+    return None if written is None else str(written["Fn::If"][1]["Ref"])
 
 
 def statements(function: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -127,7 +135,11 @@ def must_be_drained(deployed: Deployed, *, accepts_gaps: bool) -> None:
 
 
 def must_be_written(deployed: Deployed, *, accepts_gaps: bool) -> None:
-    mappings = deployed.client("lambda").list_event_source_mappings(FunctionName=deployed.name(WRITER))
+    # Under the function's bare name AWS lists none of its alias.
+    writer = f"{deployed.name(WRITER)}:{ALIAS}"
+    mappings = deployed.client("lambda").list_event_source_mappings(FunctionName=writer)
+    if not mappings["EventSourceMappings"]:
+        raise StackError("The ledger's stream is not read: WriteSpans has no event source mapping.")
     for mapping in mappings["EventSourceMappings"]:
         last = str(mapping.get("LastProcessingResult", ""))
         if mapping["State"] != "Enabled" or last.startswith(("FAILED", "PROBLEM")):
@@ -223,7 +235,12 @@ def find(stack: str, *, local: bool) -> Deployed:
     def client(service: str) -> Any:
         return boto3.client(service, **where)  # type: ignore[call-overload]
 
-    return Deployed(client=client, physical=physical_of(client("cloudformation"), stack))
+    [described] = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    return Deployed(
+        client=client,
+        physical=physical_of(client("cloudformation"), stack),
+        parameters={each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", [])},
+    )
 
 
 def physical_of(cloudformation: Any, stack: str) -> dict[str, str]:

@@ -51,7 +51,7 @@ def deploy(configuration: Configuration) -> Deployed:
             digest = digest_of(build(target, output=output), parameters)
             if not (record.exists() and record.read_text(encoding="utf-8") == digest and is_deployed(configuration)):
                 record.unlink(missing_ok=True)
-                sam_deploy(configuration, target.template, parameters, output)
+                sam_deploy(configuration, target.template, {**parameters, "Release": digest}, output)
                 apply_gateway_responses(configuration, target.template)
                 record.write_text(digest, encoding="utf-8")
         except CalledProcessError as error:
@@ -67,6 +67,11 @@ def parameters_of(configuration: Configuration) -> dict[str, str]:
         "Profile": given("TOLLGATE_PROFILE", "external"),
         # CloudFormation makes none here. Where Aurora is made, the address below is asked instead of it (emulated.md).
         "DatabaseProxy": "false",
+        # Traffic moves at once: ministack has no CodeDeploy.
+        "GradualDeployment": "false",
+        # Nor can it put a web ACL before a stage, nor an alarm on more than one metric.
+        "Firewall": "false",
+        "ComputedAlarms": "false",
         "AwsEndpointUrl": configuration.aws_endpoint_url,
         "LogLevel": given("LOG_LEVEL", "INFO"),
         "DatabaseUrl": given("DATABASE_URL") or postgres.url(configuration),

@@ -1,9 +1,12 @@
-"""ministack, mended in five places.
+"""ministack, mended in six places.
 
 It forgets over a restart what a table's stream still owes to its readers: spans that were not in Postgres yet would be lost
 by `make down`, and the reader, whose place in the stream is kept, would wait for a new stream to catch up with the old one.
 
 It unpacks every layer anew for each function's process: seven thousand files for one that imports the SDK.
+
+It tells the SAM transform no parameters, where CloudFormation tells it all of them: what the template lets a parameter decide there
+(Release, GradualDeployment) would be as it is by default.
 
 It takes a template's numbers as the text that parameters are, and then compares a queue's concurrency with a number.
 
@@ -28,7 +31,7 @@ from typing import Any, ClassVar
 from ministack import app
 from ministack.core import lambda_runtime
 from ministack.services import dynamodb, lambda_svc
-from ministack.services.cloudformation import _stacks, provisioners
+from ministack.services.cloudformation import _stacks, changesets, engine, handlers, provisioners
 
 from infra.local.services import UNSAVED
 
@@ -46,9 +49,25 @@ def main() -> None:
     tables = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
     tables |= {"create": recoverable_when_made(tables["create"]), "update": recoverable_when_changed(tables["update"])}
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": UnpackedOnce})
+    changesets._apply_transforms = handlers._apply_transforms = with_parameters(engine._apply_transforms)
     lambda_svc._sqs_esm_concurrency = with_whole_number(lambda_svc._sqs_esm_concurrency)
     forget_old_layers()
     app.main()
+
+
+def with_parameters(transform: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """SAM reads a parameter's default where it is told no value of it."""
+
+    def transform_with(template: dict[str, Any], provided: Any = None, previous: Any = None) -> dict[str, Any]:
+        declared = template.get("Parameters") or {}
+        values = engine._transform_parameters(template, provided, previous)
+        told = {name: {**parameter, "Default": values.get(name)} for name, parameter in declared.items()}
+        transformed = transform({**template, "Parameters": told}, provided, previous)
+        if "Parameters" in transformed:
+            transformed["Parameters"] = declared
+        return transformed
+
+    return transform_with
 
 
 def unpacked() -> Path:

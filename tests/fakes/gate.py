@@ -70,7 +70,8 @@ class Gate:
             "body": json.dumps(body),
             "isBase64Encoded": False,
         }
-        context = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 40_000)
+        # Lambda has an id of its own for each start.
+        context = SimpleNamespace(aws_request_id="lambda-1", get_remaining_time_in_millis=lambda: 40_000)
         told = self._handler.handle(event, context)
         headers_told = {name.lower(): values[0] for name, values in told["multiValueHeaders"].items()}
         return Answer(status=told["statusCode"], text=told["body"], headers=headers_told)

@@ -38,7 +38,7 @@ def functions() -> dict[str, dict[str, Any]]:
 def merged(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     both = {**common, **own}
     for name in common.keys() & own.keys():
-        if isinstance(common[name], dict):
+        if isinstance(common[name], dict) and isinstance(own[name], dict):
             both[name] = merged(common[name], own[name])
     return both
 

@@ -72,8 +72,8 @@ def test_a_route_that_streams_does_so_by_one_parameter() -> None:
     for integration in whole_routes().values():
         _, streamed, buffered = integration["uri"]["Fn::If"]
         assert integration["responseTransferMode"]["Fn::If"][:2] == ["Streams", "STREAM"]
-        assert streamed["Fn::Sub"].endswith("functions/${CreateChatCompletion.Arn}/response-streaming-invocations")
-        assert buffered["Fn::Sub"].endswith("functions/${CreateChatCompletion.Arn}/invocations")
+        assert streamed["Fn::Sub"].endswith("functions/${CreateChatCompletion.Alias}/response-streaming-invocations")
+        assert buffered["Fn::Sub"].endswith("functions/${CreateChatCompletion.Alias}/invocations")
 
     chat = functions()["CreateChatCompletion"]
     assert chat["Handler"] == {"Fn::If": ["Streams", "run.sh", "handler.handle"]}

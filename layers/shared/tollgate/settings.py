@@ -108,6 +108,7 @@ class Settings:
     idempotency_hours: int = _whole("IDEMPOTENCY_HOURS", 24)
     alert_bus: str = _text("ALERT_BUS", "default")
     compare_books_function: str = _text("COMPARE_BOOKS_FUNCTION")
+    migrate_database_function: str = _text("MIGRATE_DATABASE_FUNCTION")
     spans_settled_minutes: int = _whole("SPANS_SETTLED_MINUTES", 10)
     spans_lost_minutes: int = _whole("SPANS_LOST_MINUTES", 1800)
     openai_project_secret_prefix: str = _text("OPENAI_PROJECT_SECRET_PREFIX", "tollgate/openai-project/")

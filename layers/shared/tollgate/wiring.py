@@ -21,6 +21,7 @@ from tollgate.usecases.know_settings import KnownSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tollgate.adapters.codedeploy_hook import CodeDeployHook
     from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
     from tollgate.adapters.dynamodb_breakers import DynamoDbBreakers
     from tollgate.adapters.dynamodb_keys import DynamoDbKeys
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tollgate.adapters.dynamodb_refusals import DynamoDbRefusals
     from tollgate.adapters.dynamodb_shelf import DynamoDbShelf
     from tollgate.adapters.invoked_comparison import Comparing
+    from tollgate.adapters.invoked_migration import Migrating
     from tollgate.adapters.postgres import Postgres
     from tollgate.adapters.postgres_books import PostgresBooks
     from tollgate.adapters.postgres_months import PostgresMonths
@@ -236,6 +238,7 @@ def _count(name: str) -> None:
 
 @cache
 def chat_ports() -> "ChatPorts":
+    from tollgate.observability import watch_call
     from tollgate.usecases.complete_chat import ChatPorts
     from tollgate.usecases.remember_refusals import RefusalMemory
 
@@ -251,6 +254,7 @@ def chat_ports() -> "ChatPorts":
         guard=guard(),
         sleep=time.sleep,
         jitter=_RANDOM.random,
+        watch=watch_call,
     )
 
 
@@ -489,6 +493,21 @@ def comparison() -> "PageComparison":
     from tollgate.adapters.postgres_comparison import PostgresComparison
 
     return PostgresComparison(postgres())
+
+
+@cache
+def remote_migration() -> "Migrating":
+    """Outside of the private network, by way of a function inside."""
+    from tollgate.adapters.invoked_migration import invoked_migration
+
+    return invoked_migration(settings().migrate_database_function)
+
+
+@cache
+def deployment_hook() -> "CodeDeployHook":
+    from tollgate.adapters.codedeploy_hook import CodeDeployHook, codedeploy_client
+
+    return CodeDeployHook(codedeploy_client())
 
 
 # ---- the provider's bill ----------------------------------------------------------------------------------------------------

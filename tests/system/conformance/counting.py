@@ -48,10 +48,14 @@ def counted_writes(stack: Stack) -> Iterator[Writes]:
     writes = Writes()
     with fault_proxy(address(stack.facts["awsEndpointUrl"]), plan=writes.note) as wire:
         proxied = variables | {"AWS_ENDPOINT_URL": wire.url}
+        live = lambdas.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
         lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": proxied})
+        counted = lambdas.publish_version(FunctionName=name)["Version"]
+        lambdas.update_alias(FunctionName=name, Name="live", FunctionVersion=counted)
         try:
             yield writes
         finally:
+            lambdas.update_alias(FunctionName=name, Name="live", FunctionVersion=live)
             lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
 

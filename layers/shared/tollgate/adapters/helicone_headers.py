@@ -18,6 +18,7 @@ def call_headers(labels: CallLabels) -> dict[str, str]:
         "Helicone-Session-Name": mine.agent if mine.run_id else None,
         "Helicone-Property-Tenant": labels.tenant_id,
         "Helicone-Property-Hold": labels.hold_id,
+        "Helicone-Property-Request": labels.request_id,
         "Helicone-Property-Agent": mine.agent,
         "Helicone-Property-Run": mine.run_id,
         "Helicone-Property-Job": mine.job_id,

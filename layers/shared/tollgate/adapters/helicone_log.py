@@ -88,7 +88,12 @@ def _meta(placed: PlacedSpan) -> dict[str, str]:
         booking_id=clipped(span.booking_id),
         call_id=clipped(span.call_id),
     )
-    labels = CallLabels(tenant_id=placed.place.tenant_id, hold_id=hold_of(placed), attribution=attribution)
+    labels = CallLabels(
+        tenant_id=placed.place.tenant_id,
+        hold_id=hold_of(placed),
+        attribution=attribution,
+        request_id=clipped(span.request_id),
+    )
     own = {
         "Helicone-Property-Outcome": span.outcome.value,
         "Helicone-Property-Cost-Usd": f"{to_usd(span.cost_nanousd):f}",

@@ -21,7 +21,7 @@ from tollgate.domain.request_fields import check_depth
 from tollgate.domain.settings_text import settings_from_text
 from tollgate.domain.tenant import TENANT_ID, TenantSettings
 from tollgate.edge.problems import INTERNAL, Answer, answer_of, problem_of
-from tollgate.observability import logger, metrics
+from tollgate.observability import count_broken, logger, metrics
 from tollgate.usecases.know_settings import KnownSettings
 
 SERVER_FAULT = 500
@@ -137,6 +137,7 @@ def problem_answer(app: APIGatewayRestResolver, error: Exception) -> Answer:
     known = isinstance(error, TollgateError)
     if not known or problem_of(error) is INTERNAL:
         logger.exception("a request broke", exc_info=error)
+        count_broken()
     elif problem_of(error).status >= SERVER_FAULT:
         logger.warning("a request could not be served", exc_info=error)
     answer = answer_of(error, path=app.current_event.path, request_id=request_id(app))

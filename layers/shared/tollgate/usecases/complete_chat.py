@@ -27,6 +27,7 @@ from tollgate.domain.page import HoldKind, Page
 from tollgate.domain.price import Bound, Price
 from tollgate.domain.tenant import FitOrder, TenantSettings
 from tollgate.domain.tokenizer import O200K
+from tollgate.domain.watched_call import WatchedCall
 from tollgate.domain.window import window_at
 from tollgate.ports import Accounts, Ledger, Listener, PriceBook, TokenCounter, Upstream
 from tollgate.usecases.guard_call import Call, Guard, GuardedCall, guard_call
@@ -45,7 +46,7 @@ NOT_SENT_RETRY = timedelta(seconds=5)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatPorts:
     """`new_key` draws twelve characters from the operating system's randomness. Without `guard` no breaker is asked, without `sleep` the
-    upstream is asked once."""
+    upstream is asked once. `watch` is told each call that was made."""
 
     ledger: Ledger
     accounts: Accounts
@@ -58,6 +59,7 @@ class ChatPorts:
     guard: Guard | None = None
     sleep: Callable[[float], None] | None = None
     jitter: Callable[[], float] = lambda: 0.5
+    watch: Callable[[WatchedCall], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,9 @@ def complete_chat(
     guarded.note(started)
     asked_at = ports.clock()
     listener = None if listen is None else listen(taken)
-    result = _ask_upstream(chat, taken, guarded, ports, listener, until=deadline - TIME_TO_SETTLE)
+    result = _ask_upstream(
+        chat, taken, guarded, ports, listener, request_id=request_id, until=deadline - TIME_TO_SETTLE
+    )
     answered_at = ports.clock()
     settlement = settlement_of(result, taken.hold, taken.offer.price)
     facts = CallFacts(
@@ -113,6 +117,17 @@ def complete_chat(
         would_have=taken.would_have,
     )
     page = _settle(taken, settlement, facts, ports, deadline)
+    upstream = answered_at - asked_at
+    ports.watch(
+        WatchedCall(
+            outcome=settlement.outcome,
+            held=taken.hold.amount,
+            in_flight=len(taken.page.holds),
+            ours=ports.clock() - started - upstream,
+            upstream=upstream,
+            downgrade_reason=taken.offer.downgrade_reason,
+        )
+    )
     guarded.tell(taken.offer.price.model, result, ports.clock())
     return ChatReply(
         answer=_answer_or_raise(result, ports.clock()),
@@ -223,6 +238,7 @@ def _ask_upstream(
     ports: ChatPorts,
     listener: Listener | None,
     *,
+    request_id: str,
     until: datetime,
 ) -> UpstreamResult:
     time_left = until - ports.clock()
@@ -235,6 +251,7 @@ def _ask_upstream(
         hold_id=str(taken.hold_id),
         attribution=chat.attribution,
         openai_project=taken.settings.openai_project,
+        request_id=request_id,
     )
     ask = partial(ports.upstream.complete, body, path=chat.path, labels=labels, listener=listener)
     # A probe asks once: an upstream that is ill is spared.

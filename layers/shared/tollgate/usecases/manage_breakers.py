@@ -16,6 +16,12 @@ def list_breakers(breakers: Breakers, rules: BreakerRules, now: datetime) -> Seq
     return sorted(shown, key=lambda breaker: (breaker.retry_at is None, breaker.id))
 
 
+def count_barring(breakers: Breakers, now: datetime) -> dict[Kind, int]:
+    """How many models, and how many agents' loops, are refused at this moment. Raises LedgerUnavailable."""
+    barring = [breaker.subject.kind for breaker in breakers.recent() if verdict_of(breaker, now) is Verdict.WAIT]
+    return {kind: barring.count(kind) for kind in Kind}
+
+
 def reset_breaker(breaker_id: str, breakers: Breakers) -> None:
     """Closes it; every environment knows within a second or so. Raises BreakerNotFound, LedgerUnavailable."""
     for _ in range(TRIES):
