@@ -11,6 +11,9 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(NEW_ENOUGH)' 2>/dev/null && { command -v "$$name"; break; }; done)
 VENV := .venv
 LOCKS := requirements/dev.txt requirements/prices.txt
+CHECKOV := .venv-checkov
+CHECKOV_LOCK := requirements/checkov.txt
+TEMPLATES := template.yaml $(wildcard infra/*.yaml)
 CLIENTS := tests/system/conformance/node
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
 PYTEST_ARGS ?=
@@ -40,6 +43,15 @@ setup: ## The virtual environment (every other target brings it too)
 	$(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: $(LOCKS:%=-r %)
 	cat $(LOCKS) > $(VENV)/lock.txt
 
+.PHONY: checkov
+checkov: ## checkov in an environment of its own, for `make check`
+	@if cmp -s $(CHECKOV_LOCK) $(CHECKOV)/lock.txt; then exit 0; fi
+	echo "Installing the locked checkov into $(CHECKOV) (once)"
+	rm -rf $(CHECKOV)
+	"$(PYTHON)" -m venv $(CHECKOV)
+	$(CHECKOV)/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: -r $(CHECKOV_LOCK)
+	cp $(CHECKOV_LOCK) $(CHECKOV)/lock.txt
+
 .PHONY: clients
 clients: ## The JavaScript clients that `make test` tries; without npm they are left out
 	@cd $(CLIENTS)
@@ -52,12 +64,13 @@ clients: ## The JavaScript clients that `make test` tries; without npm they are 
 	fi
 
 .PHONY: check
-check: setup ## Lint, types, directions of imports, the template
+check: setup checkov ## Lint, types, directions of imports, the template
 	@$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy layers/shared/tollgate functions infra tests/infra
 	PYTHONPATH=layers/shared $(VENV)/bin/lint-imports
-	$(VENV)/bin/cfn-lint template.yaml infra/state.yaml infra/network.yaml
+	$(VENV)/bin/cfn-lint $(TEMPLATES)
+	$(RUN) -m infra.checkov $(TEMPLATES)
 	$(RUN) -m infra.prices --check
 	PYTHONPATH=layers/shared:. $(RUN) -m infra.openapi --check
 

@@ -7,12 +7,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DEV = ROOT / "requirements" / "dev.txt"
 PRICES = ROOT / "requirements" / "prices.txt"
+CHECKOV = ROOT / "requirements" / "checkov.txt"
 LAYERS = ROOT / "layers" / "dependencies"
 
 
 def main() -> None:
     compile_group("dev", DEV, upgrade="--upgrade" in sys.argv)
     compile_group("prices", PRICES, alone=True, upgrade="--upgrade" in sys.argv)
+    compile_group("checkov", CHECKOV, upgrade="--upgrade" in sys.argv)
     base = LAYERS / "base" / "requirements.txt"
     compile_group("base", base, constraint=DEV)
     for group in ("openai", "postgres", "http"):

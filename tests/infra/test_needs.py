@@ -23,6 +23,7 @@ GIVEN_BY_LAMBDA = {
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
 }
+LOCKS = [*(ROOT / "requirements").glob("*.txt"), *(ROOT / "layers" / "dependencies").glob("*/requirements.txt")]
 EVERY_FUNCTION = pytest.mark.parametrize("name", sorted(functions()))
 
 
@@ -81,7 +82,7 @@ def test_layers_have_the_versions_that_the_tests_ran_with() -> None:
 
 
 def test_locks_name_no_registry() -> None:
-    for lock in (ROOT / "requirements" / "dev.txt", *(ROOT / "layers" / "dependencies").glob("*/requirements.txt")):
+    for lock in LOCKS:
         text = lock.read_text(encoding="utf-8")
         assert "://" not in text
         assert not re.search(r"^\s*--?(i|index-url|extra-index-url|find-links|f)\b", text, re.MULTILINE)

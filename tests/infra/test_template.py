@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -181,6 +182,21 @@ def test_what_api_gateway_answers_itself_fits_both_kinds_of_client() -> None:
     for response in responses.values():
         body = response["ResponseTemplates"]["application/json"]
         assert all(f'"{field}":' in body for field in ("code", "message", "type", "param", "requestId"))
+
+
+@pytest.mark.parametrize(
+    "address", ["http://api.openai.com/v1", "https://user@host/v1", "https://host/v1?key=1", "ftp://host"]
+)
+def test_an_address_that_may_not_learn_a_secret_is_refused_by_the_deployment(address: str) -> None:
+    parameters = {
+        name: each for name, each in template()["Parameters"].items() if name.endswith(("Url", "OtlpEndpoint"))
+    }
+    ours = {name: each for name, each in parameters.items() if name not in ("DatabaseUrl", "AwsEndpointUrl")}
+
+    assert len(ours) == 7
+    for name, parameter in ours.items():
+        assert re.fullmatch(parameter["AllowedPattern"], address) is None, name
+        assert re.fullmatch(parameter["AllowedPattern"], parameter["Default"]), name
 
 
 # ---- connections ------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.leaks import leaks_of
 from tests.system.tollgate_client import Stack
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,7 @@ PORTS = (
 
 @contextmanager
 def own_stack(state: Path, **more: str) -> Iterator[Stack]:
-    """`more`: variables of its own."""
+    """`more`: variables of its own. At the end no log of it may have a key, a secret or a prompt that the tests sent."""
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -35,8 +36,15 @@ def own_stack(state: Path, **more: str) -> Iterator[Stack]:
         try:
             run.command("up", seconds=400)
             yield run
+            leaks = leaks_of(log_files(state))
         finally:
             run.command("clean", seconds=120)
+        assert not leaks, "The stack's logs have what no log may have:\n" + "\n".join(leaks[:50])
+
+
+def log_files(state: Path) -> list[Path]:
+    """Of every program of the stack: what functions log is in ministack's and in the gateway's."""
+    return sorted((state / "logs").glob("*.log"))
 
 
 def free_ports(count: int) -> list[int]:

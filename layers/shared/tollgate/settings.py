@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import urlsplit
 
 Environment = Mapping[str, str]
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 def _text(variable: str, default: str = "") -> Any:
@@ -49,6 +51,33 @@ def _whole(variable: str, default: int) -> Any:
     return _read(read)
 
 
+def _address(variable: str, default: str = "") -> Any:
+    """Where prompts and keys go: by TLS, or no further than this machine. What stands beside host and path would be a secret, or lost."""
+
+    def read(environment: Environment) -> str:
+        given = _said(environment, variable) or default
+        if given and not _is_safe(given):
+            raise ValueError(
+                f"{variable} must be an https address without a user, a query or a fragment (http: this machine alone)"
+            )
+        return given
+
+    return _read(read)
+
+
+def _is_safe(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        is_bare = parts.port != 0 and not (parts.query or parts.fragment or parts.username or parts.password)
+    except ValueError:
+        return False
+    # A parser is lenient where a client is not, or the other way round: nothing that the two could read in different ways.
+    is_plain = address.isascii() and address.isprintable() and not set(" \\@?#") & set(address)
+    is_far = parts.scheme == "https" and parts.hostname is not None
+    is_near = parts.scheme == "http" and parts.hostname in LOOPBACK
+    return is_bare and is_plain and (is_far or is_near)
+
+
 def _read(read: Callable[[Environment], Any]) -> Any:
     return field(metadata={"read": read})
 
@@ -67,16 +96,16 @@ class Settings:
     database_url: str = _text("DATABASE_URL")
     database_user: str = _text("DATABASE_USER")
     database_iam_auth: bool = _flag("DATABASE_IAM_AUTH")
-    openai_base_url: str = _text("OPENAI_BASE_URL", "https://api.openai.com/v1")
+    openai_base_url: str = _address("OPENAI_BASE_URL", "https://api.openai.com/v1")
     openai_api_key_secret_arn: str = _text("OPENAI_API_KEY_SECRET_ARN")
     helicone_mode: str = _one_of("HELICONE_MODE", "proxy", "log")
-    helicone_base_url: str = _text("HELICONE_BASE_URL", "https://oai.helicone.ai/v1")
-    helicone_log_url: str = _text("HELICONE_LOG_URL", "https://api.worker.helicone.ai/custom/v1/log")
+    helicone_base_url: str = _address("HELICONE_BASE_URL", "https://oai.helicone.ai/v1")
+    helicone_log_url: str = _address("HELICONE_LOG_URL", "https://api.worker.helicone.ai/custom/v1/log")
     helicone_api_key_secret_arn: str = _text("HELICONE_API_KEY_SECRET_ARN")
-    otel_exporter_otlp_endpoint: str = _text("OTEL_EXPORTER_OTLP_ENDPOINT")
+    otel_exporter_otlp_endpoint: str = _address("OTEL_EXPORTER_OTLP_ENDPOINT")
     otlp_headers_secret_arn: str = _text("OTLP_HEADERS_SECRET_ARN")
-    servicetitan_base_url: str = _text("SERVICETITAN_BASE_URL", "https://api.servicetitan.io")
-    servicetitan_auth_url: str = _text("SERVICETITAN_AUTH_URL", "https://auth.servicetitan.io")
+    servicetitan_base_url: str = _address("SERVICETITAN_BASE_URL", "https://api.servicetitan.io")
+    servicetitan_auth_url: str = _address("SERVICETITAN_AUTH_URL", "https://auth.servicetitan.io")
     servicetitan_environment: str = _text("SERVICETITAN_ENVIRONMENT", "production")
     servicetitan_tenant_id: str = _text("SERVICETITAN_TENANT_ID")
     servicetitan_secret_arn: str = _text("SERVICETITAN_SECRET_ARN")
@@ -112,7 +141,7 @@ class Settings:
     spans_settled_minutes: int = _whole("SPANS_SETTLED_MINUTES", 10)
     spans_lost_minutes: int = _whole("SPANS_LOST_MINUTES", 1800)
     openai_project_secret_prefix: str = _text("OPENAI_PROJECT_SECRET_PREFIX", "tollgate/openai-project/")
-    openai_admin_base_url: str = _text("OPENAI_ADMIN_BASE_URL", "https://api.openai.com/v1")
+    openai_admin_base_url: str = _address("OPENAI_ADMIN_BASE_URL", "https://api.openai.com/v1")
     openai_admin_key_secret_arn: str = _text("OPENAI_ADMIN_KEY_SECRET_ARN")
     openai_shared_project: str = _text("OPENAI_SHARED_PROJECT")
     store_bill_function: str = _text("STORE_BILL_FUNCTION")

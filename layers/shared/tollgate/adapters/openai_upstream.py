@@ -94,11 +94,12 @@ class OpenAiUpstream:
 
     def _ready_client(self, key: str) -> Any:
         """The same one for every call with a key: a copy for each, as `with_options` makes it, takes as long as the call itself. All share
-        their connections."""
+        their connections. No redirects, which the SDK would follow: prompts and keys go to the address that was set, and nowhere else."""
         import openai
 
         if self._client is None:
-            self._client = openai.OpenAI(base_url=self._base_url, api_key=key, max_retries=0)
+            http = openai.DefaultHttpx2Client(follow_redirects=False)
+            self._client = openai.OpenAI(base_url=self._base_url, api_key=key, max_retries=0, http_client=http)
             self._by_key[key] = self._client
         if key not in self._by_key:
             if len(self._by_key) >= KEYS_MAX:

@@ -15,12 +15,13 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from tollgate.domain.caller import Caller, Role
-from tollgate.domain.errors import KeyUnknown, RequestInvalid, TollgateError
+from tollgate.domain.errors import KeyUnknown, RequestInvalid, TollgateError, UpstreamRejected
 from tollgate.domain.json_size import VALUES_MAX, has_more_values
 from tollgate.domain.request_fields import check_depth
 from tollgate.domain.settings_text import settings_from_text
 from tollgate.domain.tenant import TENANT_ID, TenantSettings
 from tollgate.edge.problems import INTERNAL, Answer, answer_of, problem_of
+from tollgate.edge.told import told
 from tollgate.observability import count_broken, logger, metrics
 from tollgate.usecases.know_settings import KnownSettings
 
@@ -134,14 +135,21 @@ def respond(answer: Answer) -> Response[str]:
 
 def problem_answer(app: APIGatewayRestResolver, error: Exception) -> Answer:
     """The answer for an error; one that nobody foresaw is logged here, once."""
-    known = isinstance(error, TollgateError)
-    if not known or problem_of(error) is INTERNAL:
-        logger.exception("a request broke", exc_info=error)
-        count_broken()
-    elif problem_of(error).status >= SERVER_FAULT:
-        logger.warning("a request could not be served", exc_info=error)
+    _log(error)
     answer = answer_of(error, path=app.current_event.path, request_id=request_id(app))
     return Answer(status=answer.status, body=answer.body, headers={"x-request-id": request_id(app)} | answer.headers)
+
+
+def _log(error: Exception) -> None:
+    if isinstance(error, UpstreamRejected):
+        # Its message may quote the prompt. A refusal is the caller's own matter.
+        if error.status >= SERVER_FAULT:
+            logger.warning("the provider could not serve a request", extra={"status": error.status})
+    elif not isinstance(error, TollgateError) or problem_of(error) is INTERNAL:
+        logger.error("a request broke", extra=told(error))
+        count_broken()
+    elif problem_of(error).status >= SERVER_FAULT:
+        logger.warning("a request could not be served", extra=told(error))
 
 
 def read_json(text: str, number: Callable[[str], Any] = Decimal, *, most: int = VALUES_MAX) -> Any:
