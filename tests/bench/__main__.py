@@ -15,6 +15,7 @@ BENCHMARKS = {
     "forecast": "tests.bench.forecast",
     "summary": "tests.bench.summary",
     "storage": "tests.bench.storage",
+    "servicetitan": "tests.bench.servicetitan",
 }
 
 

@@ -22,7 +22,10 @@ class Position(NamedTuple):
 
 
 class Revision(NamedTuple):
-    """A row as it was changed at `at`: to be seen from `shown_at` until a later one is, or for good."""
+    """A row as it was changed at `at`: to be seen from `shown_at` until a later one is, or for good.
+
+    Of its life's `changes` it has the first `number`: all revisions of a row share them, for there are a million.
+    """
 
     at: datetime
     id: int
@@ -30,6 +33,7 @@ class Revision(NamedTuple):
     until: datetime | None
     base: Row
     changes: tuple[Row, ...]
+    number: int
 
     @property
     def position(self) -> Position:
@@ -40,7 +44,7 @@ class Revision(NamedTuple):
 
     def value(self, name: str) -> Any:
         """One field, without making the row."""
-        for change in reversed(self.changes):
+        for change in self.changes[self.number - 1 :: -1]:
             if name in change:
                 return change[name]
         if name == "modifiedOn" and name not in self.base:
@@ -49,7 +53,7 @@ class Revision(NamedTuple):
 
     def row(self) -> dict[str, Any]:
         row: dict[str, Any] = {"id": self.id, "modifiedOn": stamp(self.at, tick=self.id), **self.base}
-        for change in self.changes:
+        for change in self.changes[: self.number]:
             row.update(change)
         return row
 
@@ -75,7 +79,7 @@ class History:
         life = [revision for revision in self._sorted() if revision.id == id_]
         if not life or life[0].at > at:
             raise KeyError(id_)
-        steps = [(revision.at, revision.shown_at, revision.changes[-1]) for revision in life]
+        steps = [(revision.at, revision.shown_at, revision.changes[revision.number - 1]) for revision in life]
         steps.append((at, shown_at, change))
         self._revisions = [revision for revision in self._revisions if revision.id != id_]
         self._add(id_, life[0].base, sorted(steps, key=_moment))
@@ -106,7 +110,7 @@ class History:
         life: list[Revision] = []
         for number in range(len(steps), 0, -1):
             at, shown_at, _ = steps[number - 1]
-            life.append(Revision(at, id_, shown_at, until, base, changes[:number]))
+            life.append(Revision(at, id_, shown_at, until, base, changes, number))
             # A late one may come out after its successor: then it never does.
             if until is None or shown_at < until:
                 until = shown_at

@@ -9,7 +9,7 @@ from infra.local.servicetitan_server.day import Day
 from infra.local.servicetitan_server.job import JobLife, Origin
 from infra.local.servicetitan_server.run import BOOKING_AGENT, VOICE_AGENT
 
-# How jobs come about, out of a hundred; the agents have a hand in half of them.
+# How jobs come about, out of a hundred; the agents have a hand in more than four of ten.
 ORIGINS = {"call": 48, "agent call": 24, "web booking": 9, "agent booking": 12, "booking by call": 5, "two runs": 2}
 CALL_BEFORE_JOB = timedelta(minutes=6)
 

@@ -49,17 +49,20 @@ def tell_visit(day: Day, visit: Visit) -> int:
         "customerId": visit.customer.id,
         "isConfirmed": False,
     }
-    changes: list[Change] = [(visit.booked_at, {**SCHEDULED, **_planned(visit.start, visit.end)})]
+    planned = _planned(visit.start, visit.end)
+    changes: list[Change] = [(visit.booked_at, {**SCHEDULED, **planned})]
     if draws.chance(0.08):
-        changes[0] = (visit.booked_at, {**SCHEDULED, **_planned(visit.start + timedelta(days=1), visit.end)})
-        changes.append((visit.booked_at + timedelta(minutes=20), _planned(visit.start, visit.end)))
+        later = _planned(visit.start + timedelta(days=1), visit.end + timedelta(days=1))
+        changes = [(visit.booked_at, {**SCHEDULED, **later}), (visit.booked_at + timedelta(minutes=20), planned)]
     if visit.called_off_at:
         changes.append((visit.called_off_at, GONE if visit.is_deleted else CANCELED))
     else:
         changes.append((visit.start - BEFORE_START, DISPATCHED))
         if draws.chance(0.03):
             changes.append((visit.start - timedelta(minutes=9), ON_THE_WAY))
-        changes += [(visit.start, WORKING), (visit.end, DONE)]
+        # Now and then a technician never touches the app again.
+        if draws.chance(0.99):
+            changes += [(visit.start, WORKING), (visit.end, DONE)]
     day.archive.tell("appointments", appointment_id, base, *changes)
     _assign(day, visit, appointment_id)
     return appointment_id
@@ -82,15 +85,16 @@ def _assign(day: Day, visit: Visit, appointment_id: int) -> None:
 
 
 def _assignment(day: Day, visit: Visit, appointment_id: int, technician: Technician, life: list[Change]) -> None:
-    assignment_id, at = day.draws.id(), life[0][0]
+    assignment_id = day.draws.id()
+    assigned_on = stamp(life[0][0], tick=assignment_id)
     base: Row = {
         "technicianId": technician.id,
         "technicianName": technician.name,
         "assignedById": APP_USER if day.draws.chance(0.4) else DISPATCHER_USER,
-        "assignedOn": stamp(at, tick=assignment_id),
+        "assignedOn": assigned_on,
         "jobId": visit.job_id,
         "appointmentId": appointment_id,
-        "createdOn": stamp(at, tick=assignment_id),
+        "createdOn": assigned_on,
     }
     day.archive.tell("appointment-assignments", assignment_id, base, *life)
 

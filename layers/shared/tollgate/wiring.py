@@ -632,6 +632,7 @@ def connection_ports() -> "ConnectionPorts":
         secrets=connection_secrets(),
         accounts=accounts(),
         leases=leases(),
+        statuses=syncs(),
         clock=clock,
         given=given_connection(),
         has_app_key=bool(settings().servicetitan_secret_arn),
