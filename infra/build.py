@@ -75,7 +75,7 @@ def validate(target: Target, *, output: IO[str] | None = None) -> None:
     target.directory.mkdir(parents=True, exist_ok=True)
     for template in TEMPLATES:
         command = [SAM, "validate", "--lint", "--template-file", str(ROOT / template)]
-        run_aside(command, environment=build_environment(target), output=output)
+        run_aside(command, environment=build_environment(target, None), output=output)
 
 
 @contextmanager
