@@ -59,7 +59,8 @@ class Server:
 def served(world: World) -> Iterator[Server]:
     with (
         running(world) as addresses,
-        httpx.Client(base_url=addresses.base_url, trust_env=False, verify=False) as api,
+        # A tenant's days are made with its first call, which takes a while on a busy machine.
+        httpx.Client(base_url=addresses.base_url, trust_env=False, verify=False, timeout=60) as api,
         httpx.Client(base_url=addresses.auth_url, trust_env=False, verify=False) as auth,
     ):
         yield Server(world=world, api=api, auth=auth)

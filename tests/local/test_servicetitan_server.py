@@ -347,6 +347,26 @@ def test_a_port_in_use_is_said_in_one_line() -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("SERVICETITAN_SCALE", "many"),
+        ("SERVICETITAN_SCALE", "101"),
+        ("SERVICETITAN_MONTHS", "-1"),
+        ("SERVICETITAN_PORT", "nan"),
+    ],
+)
+def test_an_environment_that_makes_no_sense_is_said_in_one_line(name: str, text: str) -> None:
+    command = [sys.executable, "-m", "infra.local.servicetitan_server"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {name: text}, capture_output=True, timeout=20, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith(f"{name} is not a number from ")
+    assert done.stderr.count(b"\n") == 1
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])

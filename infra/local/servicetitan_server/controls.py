@@ -13,7 +13,7 @@ from infra.local.servicetitan_server.body import moment_of, read_object
 from infra.local.servicetitan_server.faults import FIELDS as FAULT_FIELDS
 from infra.local.servicetitan_server.faults import parse_fault
 from infra.local.servicetitan_server.problem import Problem, invalid
-from infra.local.servicetitan_server.shops import TRADES, open_shop
+from infra.local.servicetitan_server.shops import SCALE_MAX, TRADES, open_shop
 from infra.local.servicetitan_server.world import World
 
 NEW_TENANT = {
@@ -30,8 +30,6 @@ TENANT = {
     "clientSecret": "a text",
     "placesLiveSeconds": "a number",
 }
-# A thousand jobs a day and more would not fit the ids of a day.
-SCALE_MAX = 100
 
 
 class Controls:

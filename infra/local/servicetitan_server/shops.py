@@ -74,6 +74,9 @@ class Trade:
     busy_months: frozenset[int]
 
 
+# Some two thousand jobs a day, which take minutes to make; five times as many would not fit the ids of a day.
+SCALE_MAX = 100
+
 TRADES: Mapping[str, Trade] = {
     trade.name: trade
     for trade in (
