@@ -99,6 +99,7 @@ def parameters_of(configuration: Configuration) -> dict[str, str]:
         "SweepRate": "rate(1 minute)",
         "RollUpRate": "rate(1 minute)",
         "SyncRate": "rate(1 minute)",
+        "SyncTimeoutSeconds": given("SYNC_TIMEOUT_SECONDS", "900"),
     }
 
 

@@ -33,7 +33,8 @@ def first_events(settings: TenantSettings, page: Page) -> dict[str, FirstEvent]:
         "schedules/sweep_holds": FirstEvent(event={}),
         "schedules/roll_up_spend": FirstEvent(made=("spans", "rollups")),
         "schedules/expire_pages": FirstEvent(made=("shelf", "span_books", "span_months")),
-        "schedules/sync_servicetitan": FirstEvent(made=("job_source", "remote_job_store")),
+        "schedules/sync_servicetitan": FirstEvent(made=("connections", "given_connection", "syncs", "sync_queue")),
+        "queues/sync_connection": FirstEvent(made=("sync_ports",)),
         "schedules/refresh_models": FirstEvent(made=("model_source", "stored_ends", "prices")),
         # Where nobody compares, or bills, there is nothing to do.
         "schedules/reconcile_books": FirstEvent(made=("remote_comparison", "event_alerts")),

@@ -29,6 +29,7 @@ from tollgate import wiring
 from tollgate.adapters import secrets as vaults
 from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
 from tollgate.domain.job import Feed
+from tollgate.domain.sync_plan import SyncState, SyncStatus
 from tollgate.domain.window import ZoneFrom
 from tollgate.usecases import check_connection as checking
 
@@ -49,7 +50,7 @@ ROUTES = {
     "delete_connection": ("DELETE", PATH),
     "check_connection": ("POST", f"{PATH}/check"),
 }
-CACHED = ("settings", "connections", "leases", "connection_secrets", "accounts", "given_connection")
+CACHED = ("settings", "connections", "leases", "connection_secrets", "accounts", "given_connection", "syncs")
 ADMIN, TENANT = {"keyId": "key-1", "role": "admin"}, {"keyId": "key-2", "role": "tenant", "tenantId": "bluebird"}
 
 
@@ -189,6 +190,7 @@ def test_a_connection_is_added_seen_changed_and_removed(desk: Desk) -> None:
         "given": False,
         "addedAt": None,
         "version": 1,
+        "sync": None,
     }
     assert desk.secret() == {"clientId": BLUEBIRD.client_id, "clientSecret": BLUEBIRD.client_secret}
     assert desk.ask("get_connection").body == added.body
@@ -205,6 +207,34 @@ def test_a_connection_is_added_seen_changed_and_removed(desk: Desk) -> None:
     assert (gone.status, gone.code) == (404, "connection_not_found")
     assert desk.secret() is None
     assert desk.add().status == 201
+
+
+def test_a_connection_says_how_its_last_run_ended_and_one_that_is_added_anew_was_never_read(desk: Desk) -> None:
+    desk.add()
+    status = SyncStatus(
+        state=SyncState.FAILING,
+        ended_at=datetime(2026, 11, 23, 12, 0, 1, tzinfo=UTC),
+        next_due_at=datetime(2026, 11, 23, 12, 5, tzinfo=UTC),
+        connection_version=1,
+        caught_up_at=datetime(2026, 11, 23, 11, tzinfo=UTC),
+        problems={"calls": "ServiceTitan answered 403: this feed is not granted to the application"},
+    )
+    wiring.syncs().write("production-1001", status)
+
+    sync = desk.ask("get_connection").body["sync"]
+
+    assert sync == {
+        "state": "failing",
+        "caughtUpAt": "2026-11-23T11:00:00Z",
+        "endedAt": "2026-11-23T12:00:01Z",
+        "nextDueAt": "2026-11-23T12:05:00Z",
+        "problems": [{"feed": "calls", "message": status.problems["calls"]}],
+    }
+    assert [each["sync"] for each in desk.ask("list_connections").body["connections"]] == [sync]
+    assert desk.ask("put_connection", {"paused": True}).body["sync"] == sync
+    desk.ask("delete_connection")
+    assert desk.add().body["sync"] is None
+    assert desk.ask("get_connection").body["sync"] is None
 
 
 def test_connections_are_listed_of_all_tenants_or_of_one(desk: Desk) -> None:

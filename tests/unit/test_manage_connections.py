@@ -9,6 +9,7 @@ import pytest
 from tests.fakes.ledger_world import a_tenant
 from tests.fakes.memory_connections import MemoryConnections, MemoryConnectionSecrets, MemoryLeases
 from tests.fakes.memory_ledger import DirectCarry, MemoryAccounts, MemoryTable
+from tests.fakes.memory_syncs import MemorySyncs
 from tollgate.domain.connection import Connection, Environment
 from tollgate.domain.errors import (
     AppKeyMissing,
@@ -62,6 +63,7 @@ class Office:
     connections: MemoryConnections = field(default_factory=MemoryConnections)
     secrets: MemoryConnectionSecrets = field(default_factory=MemoryConnectionSecrets)
     leases: MemoryLeases = field(default_factory=MemoryLeases)
+    statuses: MemorySyncs = field(default_factory=MemorySyncs)
     table: MemoryTable = field(default_factory=MemoryTable)
     given: Connection | None = None
     has_app_key: bool = True
@@ -77,6 +79,7 @@ class Office:
             secrets=self.secrets,
             accounts=MemoryAccounts(DirectCarry(self.table)),
             leases=self.leases,
+            statuses=self.statuses,
             clock=lambda: self.now,
             given=self.given,
             has_app_key=self.has_app_key,

@@ -17,7 +17,7 @@ app = rest_app()
 def create_connection(body: Annotated[NewConnection, FromBody()]) -> Response[str]:
     caller(app).must_be_admin()
     connection = add_connection(connection_wanted(body), wiring.connection_ports())
-    return reply(app, connection_view(connection), status=201, headers={"ETag": f'"{connection.version}"'})
+    return reply(app, connection_view(connection, None), status=201, headers={"ETag": f'"{connection.version}"'})
 
 
 handle = entry(app)

@@ -14,7 +14,8 @@ app = rest_app()
 def get_connection(connection_id: ConnectionPath) -> Response[str]:
     caller(app).must_be_admin()
     connection = find_connection(connection_id, wiring.connections(), wiring.given_connection())
-    return reply(app, connection_view(connection), headers={"ETag": f'"{connection.version}"'})
+    view = connection_view(connection, wiring.syncs().read(connection.id))
+    return reply(app, view, headers={"ETag": f'"{connection.version}"'})
 
 
 handle = entry(app)

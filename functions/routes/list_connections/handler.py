@@ -20,7 +20,9 @@ def list_connections(
 ) -> Response[str]:
     caller(app).must_be_admin()
     found = list_all(wiring.connections(), wiring.given_connection(), tenant_id=tenant_id)
-    return reply(app, {"connections": [connection_view(connection) for connection in found]})
+    statuses = wiring.syncs().all() if found else {}
+    views = [connection_view(connection, statuses.get(connection.id)) for connection in found]
+    return reply(app, {"connections": views})
 
 
 handle = entry(app)

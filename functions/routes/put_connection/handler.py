@@ -18,7 +18,8 @@ def put_connection(connection_id: ConnectionPath, body: Annotated[ConnectionEdit
     caller(app).must_be_admin()
     change = connection_change(body, if_version=if_version(app))
     connection = change_connection(connection_id, change, wiring.connection_ports())
-    return reply(app, connection_view(connection), headers={"ETag": f'"{connection.version}"'})
+    view = connection_view(connection, wiring.syncs().read(connection.id))
+    return reply(app, view, headers={"ETag": f'"{connection.version}"'})
 
 
 handle = entry(app)

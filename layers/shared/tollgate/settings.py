@@ -85,6 +85,7 @@ class Settings:
     servicetitan_connection_secret_prefix: str = _text(
         "SERVICETITAN_CONNECTION_SECRET_PREFIX", "tollgate/servicetitan/"
     )
+    sync_queue_url: str = _text("SYNC_QUEUE_URL")
     store_jobs_function: str = _text("STORE_JOBS_FUNCTION")
     poison_bucket: str = _text("POISON_BUCKET")
     default_daily_budget: Decimal = _decimal("DEFAULT_DAILY_BUDGET", "100")  # noqa: RUF009

@@ -5,7 +5,7 @@ import os
 import random
 import time
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -56,6 +56,8 @@ if TYPE_CHECKING:
         Schema,
         SpanSink,
         SpanStore,
+        SyncQueue,
+        SyncStatuses,
         Upstream,
     )
     from tollgate.usecases.answer_once import OncePorts
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from tollgate.usecases.count_refusals import RefusalTally
     from tollgate.usecases.guard_call import Guard
     from tollgate.usecases.manage_connections import ConnectionPorts
+    from tollgate.usecases.sync_connection import SyncPorts
 
 _RANDOM = random.SystemRandom()
 
@@ -421,15 +424,6 @@ def span_sinks() -> "Sequence[SpanSink]":
 
 
 @cache
-def job_source() -> "JobSource":
-    from tollgate.adapters.servicetitan_jobs import ServiceTitanJobs
-
-    connection = given_connection()
-    assert connection is not None, "asked for where one is given only"
-    return ServiceTitanJobs(servicetitan_client(connection))
-
-
-@cache
 def job_store() -> "JobStore":
     """Inside the private network."""
     from tollgate.adapters.postgres_jobs import PostgresJobs
@@ -581,6 +575,55 @@ def given_connection() -> "Connection | None":
     )
 
 
+def all_connections() -> "list[Connection]":
+    from tollgate.domain.connection import with_given
+
+    return with_given(connections().stored(), given_connection())
+
+
+def connection_of(connection_id: str) -> "Connection | None":
+    given = given_connection()
+    return connections().read(connection_id) or (given if given and given.id == connection_id else None)
+
+
+@cache
+def syncs() -> "SyncStatuses":
+    from tollgate.adapters.dynamodb_syncs import DynamoDbSyncs
+
+    return DynamoDbSyncs(dynamodb(), settings().ledger_table)
+
+
+@cache
+def sync_queue() -> "SyncQueue":
+    from tollgate.adapters.sqs_queue import SqsQueue, new_sqs
+
+    return SqsQueue(new_sqs(), settings().sync_queue_url)
+
+
+@cache
+def sync_ports() -> "SyncPorts":
+    from tollgate.usecases.sync_connection import SyncPorts
+
+    return SyncPorts(
+        connection_of=connection_of,
+        source_of=job_source,
+        store=remote_job_store(),
+        leases=leases(),
+        statuses=syncs(),
+        queue=sync_queue(),
+        clock=clock,
+    )
+
+
+# Few enough to keep: a function's environment serves the connections of its messages, one after the other.
+@lru_cache(maxsize=32)
+def job_source(connection: "Connection") -> "JobSource":
+    """One for each version of a connection, with its token: what was changed may be its secret."""
+    from tollgate.adapters.servicetitan_jobs import ServiceTitanJobs
+
+    return ServiceTitanJobs(servicetitan_client(connection))
+
+
 def connection_ports() -> "ConnectionPorts":
     from tollgate.usecases.manage_connections import ConnectionPorts
 
@@ -589,6 +632,7 @@ def connection_ports() -> "ConnectionPorts":
         secrets=connection_secrets(),
         accounts=accounts(),
         leases=leases(),
+        statuses=syncs(),
         clock=clock,
         given=given_connection(),
         has_app_key=bool(settings().servicetitan_secret_arn),
@@ -596,11 +640,11 @@ def connection_ports() -> "ConnectionPorts":
 
 
 def servicetitan_client(connection: "Connection") -> "ServiceTitanClient":
-    """At a worker's pace."""
-    from tollgate.adapters.secrets import read_secret
+    """At a worker's pace, with secrets of its own memory: one that was rotated is read with the connection's next version."""
+    from tollgate.adapters.secrets import Secrets, new_vault
     from tollgate.adapters.servicetitan_http import PACE_SECONDS
 
-    return _client_of(connection, read=read_secret, pace_s=PACE_SECONDS)
+    return _client_of(connection, read=Secrets(new_vault()).read, pace_s=PACE_SECONDS)
 
 
 def connection_probe(connection: "Connection") -> "ConnectionProbe":

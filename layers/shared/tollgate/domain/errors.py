@@ -35,6 +35,7 @@ TollgateError
 ├── JobSourceFailed         ServiceTitan gives no page; `fault` says what that means for the sync
 │   └── TenantDiffers       the token is one of another ServiceTitan tenant
 ├── JobStoreFailed          the function that stores jobs gives no answer, or fails
+├── SyncQueueFailed         the queue takes no request for a run
 ├── SecretsUnavailable      Secrets Manager gives no answer, or refuses
 ├── ConnectionNotFound      an admin asks for a connection that is not there
 ├── ConnectionExists        that ServiceTitan tenant is connected already
@@ -234,6 +235,10 @@ class TenantDiffers(JobSourceFailed):
 
 
 class JobStoreFailed(TollgateError):
+    pass
+
+
+class SyncQueueFailed(TollgateError):
     pass
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 from tollgate.domain.connection import Connection, Environment
 from tollgate.domain.connection_check import ConnectionCheck
 from tollgate.domain.errors import RequestInvalid
+from tollgate.domain.sync_plan import SyncStatus
 from tollgate.edge.cost_wire import TenantId, rfc3339
 from tollgate.edge.http import Body
 from tollgate.usecases.manage_connections import Client, ConnectionChange, ConnectionWanted
@@ -65,7 +66,8 @@ def connection_change(body: ConnectionEdit, *, if_version: int | None) -> Connec
     )
 
 
-def connection_view(connection: Connection) -> dict[str, Any]:
+def connection_view(connection: Connection, status: SyncStatus | None) -> dict[str, Any]:
+    """`status`: of its last run; None before the first."""
     return {
         "connectionId": connection.id,
         "tenantId": connection.tenant_id,
@@ -76,6 +78,17 @@ def connection_view(connection: Connection) -> dict[str, Any]:
         "given": connection.is_given,
         "addedAt": rfc3339(connection.added_at) if connection.added_at else None,
         "version": connection.version,
+        "sync": _sync_view(status) if status else None,
+    }
+
+
+def _sync_view(status: SyncStatus) -> dict[str, Any]:
+    return {
+        "state": status.state.value,
+        "caughtUpAt": rfc3339(status.caught_up_at) if status.caught_up_at else None,
+        "endedAt": rfc3339(status.ended_at),
+        "nextDueAt": rfc3339(status.next_due_at),
+        "problems": [{"feed": feed, "message": message} for feed, message in status.problems.items()],
     }
 
 

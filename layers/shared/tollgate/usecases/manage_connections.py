@@ -21,7 +21,7 @@ from tollgate.domain.errors import (
 )
 from tollgate.domain.tenant import TenantSettings
 from tollgate.domain.window import window_at
-from tollgate.ports import Accounts, Clock, Connections, ConnectionSecrets, Leases
+from tollgate.ports import Accounts, Clock, Connections, ConnectionSecrets, Leases, SyncStatuses
 from tollgate.usecases.lease_connection import leased
 
 CHANGE = "change"
@@ -79,6 +79,7 @@ class ConnectionPorts:
     secrets: ConnectionSecrets
     accounts: Accounts
     leases: Leases
+    statuses: SyncStatuses
     clock: Clock
     given: Connection | None
     has_app_key: bool
@@ -135,6 +136,8 @@ def remove_connection(connection_id: str, ports: ConnectionPorts) -> None:
         ports.secrets.remove(connection_id)
         if not ports.connections.remove(current) and ports.connections.read(connection_id) is not None:
             raise LedgerUnavailable(KEPT_CHANGING)
+        # One that is added anew later was never read.
+        ports.statuses.remove(connection_id)
 
 
 def find_connection(connection_id: str, connections: Connections, given: Connection | None) -> Connection:
