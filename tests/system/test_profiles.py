@@ -6,14 +6,16 @@ What ministack leaves out (infra/local/emulated.md) is asked of the templates in
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 import pytest
 
+from infra.build import Target
 from infra.existing_state import existing_state
 from infra.local import daemons, services
-from infra.local.configuration import Configuration, StackError
-from infra.local.deployment import STACK, aws, deploy
+from infra.local.configuration import Configuration
+from infra.local.deployment import STACK, aws, deploy, parameters_of, put_secrets, sam_deploy
 from infra.restore import physical_of
 from tests.infra.template import ROOT
 from tests.system.own_stack import PORTS, free_ports
@@ -175,9 +177,17 @@ def test_the_address_that_is_given_is_asked_instead_of_what_is_made(production: 
     assert address.endswith("?sslmode=verify-full&sslrootcert=/opt/rds-authorities.pem")
 
 
-def test_a_profile_that_is_none_is_refused_by_name(external: Aws, local: Configuration) -> None:
-    with pytest.raises(StackError, match=r"(?s)Profile.*(production|low-cost|external)"):
-        deployed(local, "cheap")
+def test_external_without_an_address_is_refused_before_anything_changes(
+    external: Aws, local: Configuration, tmp_path: Path
+) -> None:
+    target = Target.native(local.builds)
+    parameters = {**target.parameters, **parameters_of(local), **put_secrets(local), "DatabaseUrl": ""}
+
+    with (tmp_path / "told").open("w") as told, pytest.raises(CalledProcessError):
+        sam_deploy(local, target.template, parameters, told)
+
+    assert "The profile external needs DatabaseUrl." in (tmp_path / "told").read_text()
+    assert look(local).physical == external.physical
 
 
 # ---- a stack of before there was infra/state.yaml ---------------------------------------------------------------------------
