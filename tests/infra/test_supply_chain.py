@@ -142,7 +142,7 @@ def licences_of(found: Distribution) -> set[str]:
     classified = [
         str(line).rpartition(" :: ")[2] for line in told.get_all("Classifier") or [] if line.startswith("License ::")
     ]
-    first_line = (told["License"] if "License" in told else "").strip().partition("\n")[0].strip()
+    first_line = (told.get_all("License") or [""])[0].strip().partition("\n")[0].strip()
     return {SPELLINGS.get(name, name) for name in classified or [first_line]}
 
 
