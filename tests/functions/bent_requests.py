@@ -49,7 +49,7 @@ BODIES: dict[str, Any] = {
         "tenantId": "acme-hvac",
         "model": "gpt-4o",
         "messages": CHAT["messages"],
-        "maxTokens": 50,
+        "maxOutputTokens": 50,
         "metadata": {"agent": "dispatch"},
     },
     "/api/cost/check": {
@@ -70,7 +70,7 @@ BODIES: dict[str, Any] = {
         "tenantId": "acme-hvac",
         "correctionId": "c-1",
         "reason": "billed twice",
-        "amountUsd": -0.1,
+        "amountUsd": 0.1,
     },
     "/api/keys": {"role": "tenant", "tenantId": "acme-hvac", "name": "office"},
     "/api/cost/budget/{tenantId}": {

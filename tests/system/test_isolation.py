@@ -1,4 +1,4 @@
-"""What a stranger, or a tenant with a key of its own, can try against another: infra/threats.md.
+"""X.
 
 The routes are those of the API's own document, so a new one is tried here as soon as there is one.
 """
@@ -156,6 +156,56 @@ def test_another_tenant_cannot_be_named_in_a_header(
     key, header = f"Bearer {two.mine.api.key}", {"x-tollgate-tenant": two.other.tenant_id}
 
     assert _send(stack, method, _filled(path, ""), key, BODIES.get(path), **header).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x-tenant-id", "x-tollgate-tenant-id", "x-forwarded-user", "x-user", "x-amzn-request-context", "x-amzn-lambda-context",
+     "x-original-url", "x-rewrite-url", "x-http-method-override", "openai-organization", "openai-project"],
+)  # fmt: skip
+def test_a_header_that_names_another_tenant_somewhere_else_is_nothing_to_us(
+    name: str, stack: Stack, two: Two, untouched: None
+) -> None:
+    key, value = f"Bearer {two.mine.api.key}", two.other.tenant_id
+    if name.startswith("x-amzn-"):
+        value = json.dumps({"authorizer": {"role": "admin", "tenantId": value}, "request_id": value, "deadline": 1})
+
+    answer = _send(stack, "GET", f"/api/cost/budget/{two.mine.tenant_id}", key, **{name: value})
+    call = _send(stack, "POST", "/v1/chat/completions", key, BODIES["/v1/chat/completions"], **{name: value})
+
+    assert (answer.status_code, answer.json()["tenantId"]) == (200, two.mine.tenant_id)
+    assert call.status_code == 200
+
+
+def test_a_tenant_that_is_named_twice_is_not_the_other_one(stack: Stack, two: Two, untouched: None) -> None:
+    """In a header, in a body, and in an address."""
+    mine, other = two.mine.tenant_id, two.other.tenant_id
+    key = ("Authorization", f"Bearer {two.mine.api.key}")
+    check = '"model": "gpt-4o-mini", "inputTokens": 10, "maxOutputTokens": 10, "hold": true'
+    answers = []
+    with httpx.Client(base_url=stack.api_url, timeout=60, verify=False) as client:
+        for first, second in ((mine, other), (other, mine)):
+            twice = [("x-tollgate-tenant", first), ("x-tollgate-tenant", second)]
+            answers.append(
+                client.post("/v1/chat/completions", json=BODIES["/v1/chat/completions"], headers=[key, *twice])
+            )
+            body = f'{{"tenantId": "{first}", "tenantId": "{second}", {check}}}'
+            answers.append(client.post("/api/cost/check", content=body, headers=[key]))
+            answers.append(client.get(f"/api/cost/budget/{first}", params={"tenantId": second}, headers=[key]))
+
+    for answer in answers:
+        assert answer.status_code in (200, 400, 403), answer.text
+        assert other not in answer.text
+
+
+def test_half_of_another_s_key_and_half_of_one_s_own_is_none(stack: Stack, two: Two, untouched: None) -> None:
+    (_, my_id, my_secret), (_, their_id, their_secret) = (
+        tenant.api.key.split("_", 2) for tenant in (two.mine, two.other)
+    )
+    for key in (f"tg_{their_id}_{my_secret}", f"tg_{my_id}_{their_secret}", f"tg_{their_id}_{their_secret[::-1]}"):
+        answer = _send(stack, "GET", f"/api/cost/budget/{two.other.tenant_id}", f"Bearer {key}")
+
+        assert answer.status_code == 401
 
 
 @pytest.mark.parametrize(

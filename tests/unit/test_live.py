@@ -186,3 +186,26 @@ def test_a_request_arrives_as_api_gateway_s_event(ask: Any) -> None:
     assert event["isBase64Encoded"]
     assert lambda_context.aws_request_id == "l-1"
     assert lambda_context.get_remaining_time_in_millis() > 10**9
+
+
+def test_a_context_that_came_twice_is_nobody_s_word() -> None:
+    """A client's own beside the adapter's: nobody could say which is which, so it is as if there were none."""
+    seen: list[dict[str, Any]] = []
+    server = LiveServer(0, lambda event, context: seen.append(event) or whole(200, ""))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection.putrequest("POST", "/v1/chat/completions")
+    for tenant_id in ("mine", "theirs"):
+        connection.putheader(
+            "x-amzn-request-context", json.dumps({"authorizer": {"role": "tenant", "tenantId": tenant_id}})
+        )
+    connection.putheader("content-length", "0")
+    connection.endheaders()
+    connection.getresponse().read()
+    connection.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+    assert seen[0]["requestContext"]["authorizer"] == {}
