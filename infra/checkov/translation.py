@@ -27,11 +27,12 @@ class NoPolicies:
 
 
 def translated(template: Path) -> dict[str, Any]:
-    """The template itself where it is plain CloudFormation. Raises SAM's InvalidSamDocumentException."""
+    """The template itself where it is plain CloudFormation; with the defaults of its parameters. Raises SAM's InvalidSamDocumentException."""
     text = template.read_text(encoding="utf-8")
     read: dict[str, Any] = yaml_parse(text)
     if SERVERLESS not in str(read.get("Transform", "")):
         return read
-    validator = SamTemplateValidator(read, managed_policy_loader=NoPolicies(), region=REGION)
+    given = {name: "anything" for name, each in read.get("Parameters", {}).items() if "Default" not in each}
+    validator = SamTemplateValidator(read, managed_policy_loader=NoPolicies(), region=REGION, parameter_overrides=given)
     made: dict[str, Any] = yaml_parse(validator.get_translated_template_if_valid())
     return made

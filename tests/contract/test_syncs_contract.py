@@ -40,16 +40,16 @@ def statuses(request: pytest.FixtureRequest) -> Iterator[SyncStatuses]:
 
 def test_a_status_is_read_as_it_was_written_last(statuses: SyncStatuses) -> None:
     other = replace(STATUS, state=SyncState.CURRENT, caught_up_at=None, problems={})
-    statuses.write("production-1", other)
-    statuses.write("production-1", STATUS)
-    statuses.write("production-2", other)
+    statuses.keep("production-1", other)
+    statuses.keep("production-1", STATUS)
+    statuses.keep("production-2", other)
 
     assert statuses.all() == {"production-1": STATUS, "production-2": other}
     assert statuses.read("production-1") == STATUS
 
 
 def test_one_that_was_removed_or_never_written_is_not_there(statuses: SyncStatuses) -> None:
-    statuses.write("production-1", STATUS)
+    statuses.keep("production-1", STATUS)
 
     statuses.remove("production-1")
     statuses.remove("production-1")

@@ -17,7 +17,7 @@ class MemorySyncs:
     def read(self, connection_id: str) -> SyncStatus | None:
         return self.stored.get(connection_id)
 
-    def write(self, connection_id: str, status: SyncStatus) -> None:
+    def keep(self, connection_id: str, status: SyncStatus) -> None:
         self.stored[connection_id] = status
 
     def remove(self, connection_id: str) -> None:

@@ -219,7 +219,7 @@ def test_a_connection_says_how_its_last_run_ended_and_one_that_is_added_anew_was
         caught_up_at=datetime(2026, 11, 23, 11, tzinfo=UTC),
         problems={"calls": "ServiceTitan answered 403: this feed is not granted to the application"},
     )
-    wiring.syncs().write("production-1001", status)
+    wiring.syncs().keep("production-1001", status)
 
     sync = desk.ask("get_connection").body["sync"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.infra.calls import Reach, Symbol, reach_of
 from tests.infra.template import handler
-from tollgate.adapters.dynamodb_breakers import PARTITION
+from tollgate.adapters import dynamodb_breakers, dynamodb_connections, dynamodb_leases, dynamodb_syncs
 from tollgate.adapters.dynamodb_models import KEY
 
 ADAPTERS = "tollgate.adapters."
@@ -24,6 +24,13 @@ CALLS: dict[str, dict[str, str]] = {
         "scan": "dynamodb:Scan",
     },
     "secrets": {"get_secret_value": "secretsmanager:GetSecretValue"},
+    "connection_secrets": {
+        "create_secret": "secretsmanager:CreateSecret",
+        "put_secret_value": "secretsmanager:PutSecretValue",
+        "delete_secret": "secretsmanager:DeleteSecret",
+    },
+    "sqs_queue": {"send_message_batch": "sqs:SendMessage"},
+    "codedeploy_hook": {"put_lifecycle_event_hook_execution_status": "codedeploy:PutLifecycleEventHookExecutionStatus"},
     "eventbridge_alerts": {"put_events": "events:PutEvents"},
     "invoked_": {"invoke": "lambda:InvokeFunction"},
     "s3_poison": {"put_object": "s3:PutObject"},
@@ -44,9 +51,21 @@ NAMED_BY = {
     "events:PutEvents": ("_bus",),
     "lambda:InvokeFunction": ("_function",),
     "s3:PutObject": ("_bucket",),
+    "secretsmanager:CreateSecret": ("_secret_prefix",),
+    "secretsmanager:PutSecretValue": ("_secret_prefix",),
+    "secretsmanager:DeleteSecret": ("_secret_prefix",),
+    "sqs:SendMessage": ("_queue_url",),
 }
+# CodeDeploy names these by itself, after the function.
+DEPLOYMENTS = {"codedeploy:PutLifecycleEventHookExecutionStatus": "deploymentgroup:-*"}
 # Classes that know one partition of their table and no other.
-PARTITIONS = {"DynamoDbBreakers": PARTITION, "DynamoDbModelEnds": KEY["pk"]["S"]}
+PARTITIONS = {
+    "DynamoDbBreakers": dynamodb_breakers.PARTITION,
+    "DynamoDbModelEnds": KEY["pk"]["S"],
+    "DynamoDbConnections": dynamodb_connections.PARTITION,
+    "DynamoDbLeases": dynamodb_leases.PARTITION,
+    "DynamoDbSyncs": dynamodb_syncs.PARTITION,
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -96,6 +115,9 @@ def _partitions(statement: Mapping[str, Any]) -> list[str]:
             return [""]
         case {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys}, **rest} if not rest:
             return [str(key) for key in keys]
+        # All that is of tenants: what is asked for there names no partition of its own.
+        case {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TENANT#*"]}, **rest} if not rest:
+            return [""]
         case other:
             raise AssertionError(f"a condition that no test knows: {other}")
 
@@ -193,6 +215,8 @@ def rights_for(action: str, unit: Symbol, node: ast.AST, reach: Reach, function:
         for setting in _settings_read(_builders_of(unit, reach), ("_table",)):
             for table in names_of(variables[setting]):
                 yield Right(action, f"{table}/index/{index}" if index else table, PARTITIONS.get(unit.name, ""))
+    elif action in DEPLOYMENTS:
+        yield Right(action, DEPLOYMENTS[action])
     else:
         for setting in _settings_read(_builders(reach), NAMED_BY[action]):
             tail = "*" if setting.endswith("_PREFIX") else {"s3:PutObject": "/*"}.get(action, "")

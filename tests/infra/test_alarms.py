@@ -174,7 +174,8 @@ def dashboard() -> list[dict[str, Any]]:
 
 def test_the_dashboard_is_json_whose_names_are_there() -> None:
     body = production()["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    known = {*production(), *template()["Parameters"], "AWS::Region"}
+    outputs = {f"State.Outputs.{name}" for name in template("infra/state.yaml")["Outputs"]}
+    known = {*production(), *template()["Parameters"], *outputs, "AWS::Region"}
 
     assert set(re.findall(r"\$\{([^}]+)\}", body)) <= known
     assert {widget["type"] for widget in dashboard()} == {"metric"}

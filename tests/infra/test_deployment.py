@@ -154,7 +154,9 @@ def test_the_local_stack_switches_off_what_it_cannot_have_and_nothing_more(tmp_p
         if parameter.get("AllowedValues") == ["true", "false"] and name in local and parameter["Default"] == "true"
     }
 
-    assert switches == dict.fromkeys(("GradualDeployment", "Firewall", "ComputedAlarms", "ResponseStreaming"), "false")
+    assert switches == dict.fromkeys(
+        ("GradualDeployment", "Firewall", "ComputedAlarms", "ResponseStreaming", "DatabaseProxy"), "false"
+    )
     for name in switches:
         assert "ocal" in template()["Parameters"][name]["Description"] or name == "ResponseStreaming"
 

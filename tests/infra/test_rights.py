@@ -45,6 +45,8 @@ def test_what_is_followed_is_what_the_ledger_s_functions_are_known_to_do() -> No
             Right("dynamodb:GetItem", "Ledger"),
             Right("dynamodb:UpdateItem", "Ledger"),
             Right("dynamodb:Query", "Ledger/index/due"),
+            # It counts those that stand open.
+            Right("dynamodb:Query", "Ledger", "BREAKERS"),
         },
         "ResetBreaker": {
             Right("dynamodb:GetItem", "Ledger", "BREAKERS"),

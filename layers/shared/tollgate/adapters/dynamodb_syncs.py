@@ -37,7 +37,7 @@ class DynamoDbSyncs:
         answer = _call(lambda: self._client.get_item(TableName=self._table, Key=_key(connection_id)))
         return status_from_text(answer["Item"]["status"]["S"]) if "Item" in answer else None
 
-    def write(self, connection_id: str, status: SyncStatus) -> None:
+    def keep(self, connection_id: str, status: SyncStatus) -> None:
         item = _key(connection_id) | {"status": {"S": status_to_text(status)}}
         _call(lambda: self._client.put_item(TableName=self._table, Item=item))
 

@@ -53,10 +53,10 @@ def sync_connection(connection_id: str, ports: SyncPorts, *, time_left: TimeLeft
         return SyncEnd.BUSY, None
     try:
         run = sync_jobs(connection, ports.source_of(connection), ports.store, clock=ports.clock, time_left=time_left)
-        ports.statuses.write(connection_id, run.status)
+        ports.statuses.keep(connection_id, run.status)
     except (JobStoreFailed, SpansUnavailable) as failure:
         before = ports.statuses.read(connection_id)
-        ports.statuses.write(connection_id, _not_stored(connection, before, failure, ports.clock()))
+        ports.statuses.keep(connection_id, _not_stored(connection, before, failure, ports.clock()))
         return SyncEnd.NOT_STORED, None
     finally:
         ports.leases.release(lease, fence)
