@@ -27,7 +27,7 @@ class NoPolicies:
 
 
 def translated(template: Path) -> dict[str, Any]:
-    """The template itself where it is plain CloudFormation; with the defaults of its parameters. Raises SAM's InvalidSamDocumentException."""
+    """The template itself where it is plain CloudFormation; with its parameters' defaults. Raises InvalidSamDocumentException."""
     text = template.read_text(encoding="utf-8")
     read: dict[str, Any] = yaml_parse(text)
     if SERVERLESS not in str(read.get("Transform", "")):
