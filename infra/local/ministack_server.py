@@ -1,4 +1,4 @@
-"""ministack, mended in six places.
+"""ministack, mended in seven places.
 
 It forgets over a restart what a table's stream still owes to its readers: spans that were not in Postgres yet would be lost
 by `make down`, and the reader, whose place in the stream is kept, would wait for a new stream to catch up with the old one.
@@ -7,6 +7,8 @@ It unpacks every layer anew for each function's process: seven thousand files fo
 
 It tells the SAM transform no parameters, where CloudFormation tells it all of them: what the template lets a parameter decide there
 (Release, GradualDeployment) would be as it is by default.
+
+It bounds a function's concurrency where the function is started by its bare name, and not by its alias.
 
 It takes a template's numbers as the text that parameters are, and then compares a queue's concurrency with a number.
 
@@ -51,6 +53,7 @@ def main() -> None:
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": UnpackedOnce})
     changesets._apply_transforms = handlers._apply_transforms = with_parameters(engine._apply_transforms)
     lambda_svc._sqs_esm_concurrency = with_whole_number(lambda_svc._sqs_esm_concurrency)
+    lambda_svc._reserved_concurrency = of_all_versions(lambda_svc._reserved_concurrency)
     forget_old_layers()
     app.main()
 
@@ -115,6 +118,15 @@ class UnpackedOnce(zipfile.ZipFile):
     def name(self) -> str:
         assert self.filename is not None
         return self.filename
+
+
+def of_all_versions(reserved: Callable[..., int | None]) -> Callable[..., int | None]:
+    """What is reserved stands with the function alone, and a version has a record of its own."""
+
+    def of_function(version: dict[str, Any], config: dict[str, Any]) -> int | None:
+        return reserved(lambda_svc._functions.get(config.get("FunctionName")) or version, config)
+
+    return of_function
 
 
 def with_whole_number(concurrency: Callable[..., int]) -> Callable[..., int]:
