@@ -3,8 +3,11 @@
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -197,3 +200,33 @@ def test_an_ordinary_log_has_no_leak() -> None:
     assert leaks_in(line) == []
     assert PROMPT in prompts()
     assert len(prompts()) > 30
+
+
+def test_a_test_that_logs_a_key_or_a_prompt_fails_whatever_it_is_about(tmp_path: Path) -> None:
+    planted = tmp_path / "test_planted.py"
+    planted.write_text(
+        f"""
+import logging, sys
+from tollgate.observability import logger
+
+KEY, PROMPT = "tg_{"a" * 12}_{"A" * 43}", {PROMPT!r}
+
+def test_print(): print("made", KEY)
+def test_stderr(): sys.stderr.write(PROMPT)
+def test_log_record(): logging.warning("asked: %s", PROMPT)
+def test_our_logger(): logger.info("asked", extra={{"key": KEY}})
+def test_nothing(): print("made", KEY[:15])
+""",
+        encoding="utf-8",
+    )
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "pytest", "-q", "-c", "pyproject.toml", "--rootdir", str(tmp_path)]
+    plugins = ["-p", "tests.conftest", "-p", "no:cacheprovider", "-p", "no:xdist"]
+
+    done = subprocess.run(
+        [*command, *plugins, str(planted)], cwd=root, capture_output=True, text=True, timeout=120, check=False
+    )
+
+    failed = {line.partition("::")[2].split()[0] for line in done.stdout.splitlines() if line.startswith("ERROR ")}
+    assert "5 passed, 4 errors" in done.stdout, done.stdout[:2000].replace("tg_", "")
+    assert failed == {"test_print", "test_stderr", "test_log_record", "test_our_logger"}
