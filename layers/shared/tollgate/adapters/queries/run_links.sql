@@ -1,0 +1,87 @@
+-- Runs by numbers of their own, and the jobs, bookings and calls of the tenant's connections that their labels lead to.
+-- `link` is the place in domain/run_outcomes.py's LINKS; up to 4 they are exact.
+numbered AS MATERIALIZED (
+    -- Parts of one instant get one number: the frame takes them together.
+    SELECT *, sum(is_first::integer) OVER (ORDER BY own_run, own_job, own_booking, own_call, started_at) AS run
+    FROM (
+        SELECT *, coalesce(
+            started_at - max(ended_at) OVER (
+                PARTITION BY own_run, own_job, own_booking, own_call ORDER BY started_at
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) > %(pause)s, true
+        ) AS is_first
+        FROM (
+            SELECT
+                *,
+                run_id COLLATE "C" AS own_run,
+                CASE WHEN run_id IS NULL THEN job_id END COLLATE "C" AS own_job,
+                CASE WHEN run_id IS NULL THEN booking_id END COLLATE "C" AS own_booking,
+                CASE WHEN run_id IS NULL THEN call_id END COLLATE "C" AS own_call
+            FROM parts
+            WHERE coalesce(run_id, job_id, booking_id, call_id) IS NOT NULL
+        ) AS labelled
+    ) AS told_apart
+),
+connections AS MATERIALIZED (
+    SELECT connection_id FROM servicetitan_connections WHERE tenant_id = %(tenant_id)s
+),
+said AS MATERIALIZED (
+    SELECT
+        *, servicetitan_id(job_id) AS said_job, servicetitan_id(booking_id) AS said_booking, servicetitan_id(call_id) AS said_call
+    FROM (SELECT DISTINCT run, run_id, job_id, booking_id, call_id FROM numbered) AS labels CROSS JOIN connections
+),
+of_bookings AS MATERIALIZED (
+    SELECT run, 2 AS link, connection_id, id, found.job_id
+    FROM said JOIN servicetitan_bookings AS found USING (connection_id) WHERE id = said_booking
+    UNION ALL
+    SELECT run, 3, connection_id, id, found.job_id
+    FROM said JOIN servicetitan_bookings AS found USING (connection_id) WHERE external_id = run_id
+    UNION ALL
+    SELECT run, 5, connection_id, id, found.job_id
+    FROM said JOIN servicetitan_bookings AS found USING (connection_id) WHERE external_id = booking_id
+    UNION ALL
+    SELECT run, 7, connection_id, found.id, found.job_id
+    FROM said
+    JOIN (
+        SELECT connection_id, call_id AS lead_call, booking_id AS lead_booking FROM servicetitan_leads
+        UNION ALL
+        SELECT connection_id, manual_call_id, booking_id FROM servicetitan_leads
+    ) AS lead USING (connection_id)
+    JOIN servicetitan_bookings AS found USING (connection_id)
+    WHERE lead_call = said_call AND found.id = lead_booking
+),
+of_calls AS MATERIALIZED (
+    SELECT run, connection_id, id, found.job_id, type, is_active
+    FROM said JOIN servicetitan_calls AS found USING (connection_id) WHERE id = said_call
+),
+said_of_jobs AS (
+    SELECT run, 1 AS link, connection_id, said_job AS id FROM said WHERE said_job IS NOT NULL
+    UNION ALL
+    SELECT run, 6, connection_id, id FROM said JOIN servicetitan_jobs USING (connection_id) WHERE number = job_id
+    UNION ALL
+    SELECT run, link, connection_id, job_id FROM of_bookings WHERE job_id IS NOT NULL
+    UNION ALL
+    SELECT run, link, connection_id, made.id
+    FROM of_bookings JOIN servicetitan_jobs AS made USING (connection_id) WHERE made.booking_id = of_bookings.id
+    UNION ALL
+    SELECT run, 2, connection_id, made.id
+    FROM said JOIN servicetitan_jobs AS made USING (connection_id) WHERE made.booking_id = said_booking
+    UNION ALL
+    SELECT run, 4, connection_id, job_id FROM of_calls WHERE job_id IS NOT NULL
+    UNION ALL
+    SELECT run, 4, connection_id, made.id
+    FROM said JOIN servicetitan_jobs AS made USING (connection_id) WHERE made.lead_call_id = said_call
+    UNION ALL
+    SELECT run, 4, connection_id, made.id
+    FROM said JOIN servicetitan_jobs AS made USING (connection_id) WHERE made.partner_lead_call_id = said_call
+),
+-- The exact ones, or where a run has none, the strong ones.
+of_runs_jobs AS MATERIALIZED (
+    SELECT *
+    FROM (
+        SELECT run, connection_id, id, link, status, created_on, is_active, min(link) OVER (PARTITION BY run) AS first_link
+        FROM (SELECT run, connection_id, id, min(link) AS link FROM said_of_jobs GROUP BY run, connection_id, id) AS once
+        JOIN servicetitan_jobs USING (connection_id, id)
+    ) AS found
+    WHERE link <= 4 OR first_link > 4
+),
