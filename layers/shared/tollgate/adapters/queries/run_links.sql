@@ -1,8 +1,12 @@
 -- Runs by numbers of their own, and the jobs, bookings and calls of the tenant's connections that their labels lead to.
--- `link` is the place in domain/run_outcomes.py's LINKS; up to 4 they are exact.
+-- `link` is the place in domain/run_outcomes.py's LINKS; up to 4 they are exact. Nothing below joins one of these with another: of how
+-- many rows come the planner has no idea, and for few it would take each with each.
 numbered AS MATERIALIZED (
     -- Parts of one instant get one number: the frame takes them together.
-    SELECT *, sum(is_first::integer) OVER (ORDER BY own_run, own_job, own_booking, own_call, started_at) AS run
+    SELECT
+        *,
+        sum(is_first::integer) OVER (ORDER BY own_run, own_job, own_booking, own_call, started_at) AS run,
+        max(started_at) FILTER (WHERE is_first) OVER (PARTITION BY own_run, own_job, own_booking, own_call ORDER BY started_at) AS begun_at
     FROM (
         SELECT *, coalesce(
             started_at - max(ended_at) OVER (
@@ -28,19 +32,19 @@ connections AS MATERIALIZED (
 said AS MATERIALIZED (
     SELECT
         *, servicetitan_id(job_id) AS said_job, servicetitan_id(booking_id) AS said_booking, servicetitan_id(call_id) AS said_call
-    FROM (SELECT DISTINCT run, run_id, job_id, booking_id, call_id FROM numbered) AS labels CROSS JOIN connections
+    FROM (SELECT DISTINCT run, begun_at, run_id, job_id, booking_id, call_id FROM numbered) AS labels CROSS JOIN connections
 ),
 of_bookings AS MATERIALIZED (
-    SELECT run, 2 AS link, connection_id, id, found.job_id
+    SELECT run, begun_at, 2 AS link, connection_id, id, found.job_id
     FROM said JOIN servicetitan_bookings AS found USING (connection_id) WHERE id = said_booking
     UNION ALL
-    SELECT run, 3, connection_id, id, found.job_id
+    SELECT run, begun_at, 3, connection_id, id, found.job_id
     FROM said JOIN servicetitan_bookings AS found USING (connection_id) WHERE external_id = run_id
     UNION ALL
-    SELECT run, 5, connection_id, id, found.job_id
+    SELECT run, begun_at, 5, connection_id, id, found.job_id
     FROM said JOIN servicetitan_bookings AS found USING (connection_id) WHERE external_id = booking_id
     UNION ALL
-    SELECT run, 7, connection_id, found.id, found.job_id
+    SELECT run, begun_at, 7, connection_id, found.id, found.job_id
     FROM said
     JOIN (
         SELECT connection_id, call_id AS lead_call, booking_id AS lead_booking FROM servicetitan_leads
@@ -51,36 +55,36 @@ of_bookings AS MATERIALIZED (
     WHERE lead_call = said_call AND found.id = lead_booking
 ),
 of_calls AS MATERIALIZED (
-    SELECT run, connection_id, id, found.job_id, type, is_active
+    SELECT run, begun_at, connection_id, id, found.job_id, type, is_active
     FROM said JOIN servicetitan_calls AS found USING (connection_id) WHERE id = said_call
 ),
 said_of_jobs AS (
-    SELECT run, 1 AS link, connection_id, said_job AS id FROM said WHERE said_job IS NOT NULL
+    SELECT run, begun_at, 1 AS link, connection_id, said_job AS id FROM said WHERE said_job IS NOT NULL
     UNION ALL
-    SELECT run, 6, connection_id, id FROM said JOIN servicetitan_jobs USING (connection_id) WHERE number = job_id
+    SELECT run, begun_at, 6, connection_id, id FROM said JOIN servicetitan_jobs USING (connection_id) WHERE number = job_id
     UNION ALL
-    SELECT run, link, connection_id, job_id FROM of_bookings WHERE job_id IS NOT NULL
+    SELECT run, begun_at, link, connection_id, job_id FROM of_bookings WHERE job_id IS NOT NULL
     UNION ALL
-    SELECT run, link, connection_id, made.id
+    SELECT run, begun_at, link, connection_id, made.id
     FROM of_bookings JOIN servicetitan_jobs AS made USING (connection_id) WHERE made.booking_id = of_bookings.id
     UNION ALL
-    SELECT run, 2, connection_id, made.id
+    SELECT run, begun_at, 2, connection_id, made.id
     FROM said JOIN servicetitan_jobs AS made USING (connection_id) WHERE made.booking_id = said_booking
     UNION ALL
-    SELECT run, 4, connection_id, job_id FROM of_calls WHERE job_id IS NOT NULL
+    SELECT run, begun_at, 4, connection_id, job_id FROM of_calls WHERE job_id IS NOT NULL
     UNION ALL
-    SELECT run, 4, connection_id, made.id
+    SELECT run, begun_at, 4, connection_id, made.id
     FROM said JOIN servicetitan_jobs AS made USING (connection_id) WHERE made.lead_call_id = said_call
     UNION ALL
-    SELECT run, 4, connection_id, made.id
+    SELECT run, begun_at, 4, connection_id, made.id
     FROM said JOIN servicetitan_jobs AS made USING (connection_id) WHERE made.partner_lead_call_id = said_call
 ),
 -- The exact ones, or where a run has none, the strong ones.
 of_runs_jobs AS MATERIALIZED (
     SELECT *
     FROM (
-        SELECT run, connection_id, id, link, status, created_on, is_active, min(link) OVER (PARTITION BY run) AS first_link
-        FROM (SELECT run, connection_id, id, min(link) AS link FROM said_of_jobs GROUP BY run, connection_id, id) AS once
+        SELECT run, begun_at, connection_id, id, link, status, created_on, is_active, min(link) OVER (PARTITION BY run) AS first_link
+        FROM (SELECT run, begun_at, connection_id, id, min(link) AS link FROM said_of_jobs GROUP BY 1, 2, 3, 4) AS once
         JOIN servicetitan_jobs USING (connection_id, id)
     ) AS found
     WHERE link <= 4 OR first_link > 4
