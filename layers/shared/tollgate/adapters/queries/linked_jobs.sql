@@ -6,7 +6,7 @@ invoices AS (
     SELECT connection_id, invoice.id, invoice.job_id, subtotal, is_active
     FROM jobs JOIN servicetitan_invoices AS invoice USING (connection_id)
     WHERE invoice.job_id = jobs.id
-    UNION
+    UNION ALL
     SELECT connection_id, adjustment.id, invoices.job_id, adjustment.subtotal, adjustment.is_active
     FROM invoices JOIN servicetitan_invoices AS adjustment USING (connection_id)
     WHERE adjustment.adjustment_to_id = invoices.id AND adjustment.job_id IS NULL

@@ -2,28 +2,25 @@
 -- `link` is the place in domain/run_outcomes.py's LINKS; up to 4 they are exact. Nothing below joins one of these with another: of how
 -- many rows come the planner has no idea, and for few it would take each with each.
 numbered AS MATERIALIZED (
-    -- Parts of one instant get one number: the frame takes them together.
+    -- Parts of one instant get one number: the frame takes them together. The digest sorts faster than the text, which settles ties.
     SELECT
         *,
-        sum(is_first::integer) OVER (ORDER BY own_run, own_job, own_booking, own_call, started_at) AS run,
-        max(started_at) FILTER (WHERE is_first) OVER (PARTITION BY own_run, own_job, own_booking, own_call ORDER BY started_at) AS begun_at
+        sum(is_first::integer) OVER (ORDER BY digest, own, started_at) AS run,
+        max(started_at) FILTER (WHERE is_first) OVER (PARTITION BY digest, own ORDER BY started_at) AS begun_at
     FROM (
         SELECT *, coalesce(
             started_at - max(ended_at) OVER (
-                PARTITION BY own_run, own_job, own_booking, own_call ORDER BY started_at
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                PARTITION BY digest, own ORDER BY started_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             ) > %(pause)s, true
         ) AS is_first
         FROM (
-            SELECT
-                *,
-                run_id COLLATE "C" AS own_run,
-                CASE WHEN run_id IS NULL THEN job_id END COLLATE "C" AS own_job,
-                CASE WHEN run_id IS NULL THEN booking_id END COLLATE "C" AS own_booking,
-                CASE WHEN run_id IS NULL THEN call_id END COLLATE "C" AS own_call
-            FROM parts
-            WHERE coalesce(run_id, job_id, booking_id, call_id) IS NOT NULL
-        ) AS labelled
+            SELECT *, hashtextextended(own, 0) AS digest
+            FROM (
+                SELECT *, coalesce('r' || run_id, format('%%L %%L %%L', job_id, booking_id, call_id)) COLLATE "C" AS own
+                FROM parts
+                WHERE coalesce(run_id, job_id, booking_id, call_id) IS NOT NULL
+            ) AS labelled
+        ) AS named
     ) AS told_apart
 ),
 connections AS MATERIALIZED (
@@ -55,29 +52,31 @@ of_bookings AS MATERIALIZED (
     WHERE lead_call = said_call AND found.id = lead_booking
 ),
 of_calls AS MATERIALIZED (
-    SELECT run, begun_at, connection_id, id, found.job_id, type, is_active
-    FROM said JOIN servicetitan_calls AS found USING (connection_id) WHERE id = said_call
+    SELECT run, begun_at, said.connection_id, id, found.job_id, type, is_active
+    FROM said CROSS JOIN LATERAL (
+        SELECT * FROM servicetitan_calls AS call WHERE call.connection_id = said.connection_id AND id = said_call OFFSET 0
+    ) AS found
 ),
 said_of_jobs AS (
     SELECT run, begun_at, 1 AS link, connection_id, said_job AS id FROM said WHERE said_job IS NOT NULL
     UNION ALL
-    SELECT run, begun_at, 6, connection_id, id FROM said JOIN servicetitan_jobs USING (connection_id) WHERE number = job_id
-    UNION ALL
     SELECT run, begun_at, link, connection_id, job_id FROM of_bookings WHERE job_id IS NOT NULL
+    UNION ALL
+    SELECT run, begun_at, 4, connection_id, job_id FROM of_calls WHERE job_id IS NOT NULL
     UNION ALL
     SELECT run, begun_at, link, connection_id, made.id
     FROM of_bookings JOIN servicetitan_jobs AS made USING (connection_id) WHERE made.booking_id = of_bookings.id
     UNION ALL
-    SELECT run, begun_at, 2, connection_id, made.id
-    FROM said JOIN servicetitan_jobs AS made USING (connection_id) WHERE made.booking_id = said_booking
-    UNION ALL
-    SELECT run, begun_at, 4, connection_id, job_id FROM of_calls WHERE job_id IS NOT NULL
-    UNION ALL
-    SELECT run, begun_at, 4, connection_id, made.id
-    FROM said JOIN servicetitan_jobs AS made USING (connection_id) WHERE made.lead_call_id = said_call
-    UNION ALL
-    SELECT run, begun_at, 4, connection_id, made.id
-    FROM said JOIN servicetitan_jobs AS made USING (connection_id) WHERE made.partner_lead_call_id = said_call
+    SELECT run, begun_at, found.link, connection_id, found.id
+    FROM said CROSS JOIN LATERAL (
+        SELECT 6 AS link, id FROM servicetitan_jobs AS job WHERE job.connection_id = said.connection_id AND number = job_id
+        UNION ALL
+        SELECT 2, id FROM servicetitan_jobs AS job WHERE job.connection_id = said.connection_id AND booking_id = said_booking
+        UNION ALL
+        SELECT 4, id FROM servicetitan_jobs AS job WHERE job.connection_id = said.connection_id AND lead_call_id = said_call
+        UNION ALL
+        SELECT 4, id FROM servicetitan_jobs AS job WHERE job.connection_id = said.connection_id AND partner_lead_call_id = said_call
+    ) AS found
 ),
 -- The exact ones, or where a run has none, the strong ones.
 of_runs_jobs AS MATERIALIZED (

@@ -43,7 +43,7 @@ invoices AS (
     SELECT connection_id, invoice.id, is_booked, is_created, subtotal, is_active
     FROM jobs JOIN servicetitan_invoices AS invoice USING (connection_id)
     WHERE invoice.job_id = jobs.id AND NOT is_cancelled AND (is_booked OR is_created)
-    UNION
+    UNION ALL
     SELECT connection_id, adjustment.id, is_booked, is_created, adjustment.subtotal, adjustment.is_active
     FROM invoices JOIN servicetitan_invoices AS adjustment USING (connection_id)
     WHERE adjustment.adjustment_to_id = invoices.id AND adjustment.job_id IS NULL
