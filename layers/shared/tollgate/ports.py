@@ -379,6 +379,18 @@ class JobSource(Protocol):
         Raises JobSourceFailed."""
 
 
+class ConnectionProbe(JobSource, Protocol):
+    """One connection, asked step by step whether it works. Each method raises JobSourceFailed."""
+
+    def look(self) -> None:
+        """Whether its secrets are there, and have the form of some."""
+
+    def sign_in(self, *, time_left: timedelta) -> str | None:
+        """The ServiceTitan tenant that the token names, None where it names none. Raises TenantDiffers too."""
+
+    def close(self) -> None: ...
+
+
 class JobStore(Protocol):
     """What was read, and how far. Each method raises JobStoreFailed, or SpansUnavailable."""
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SERVICETITAN_TENANT = re.compile(r"[0-9]{1,19}")
 ID = re.compile(r"(production|integration)-[0-9]{1,19}")
+CREDENTIAL = re.compile(r"[!-~]{1,500}")
 
 
 class Environment(StrEnum):
@@ -54,3 +55,9 @@ def with_given(stored: list[Connection], given: Connection | None) -> list[Conne
     """All connections by their ids. One that was added stands before the environment's of the same id."""
     known = {connection.id: connection for connection in [*([given] if given else []), *stored]}
     return [known[connection_id] for connection_id in sorted(known)]
+
+
+def is_credential(text: str) -> bool:
+    """Printable, without spaces: a line break that was pasted along is refused there as if the secret were wrong, and in a header it
+    would be quoted by the error."""
+    return CREDENTIAL.fullmatch(text) is not None
