@@ -278,7 +278,7 @@ def test_a_range_mends_what_was_spoilt_and_nothing_else(shop: Shop) -> None:
 
 
 def everything(database: str) -> dict[str, list[Any]]:
-    tables = ("tenant_rollups", "label_rollups", "job_rollups", "latency_rollups", "budget_days")
+    tables = ("tenant_rollups", "label_rollups", "job_rollups", "latency_rollups", "run_rollups", "budget_days")
     with psycopg.connect(database) as connection:
         return {
             table: sorted(map(str, connection.execute(f"SELECT * FROM {table}".encode()).fetchall()))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tollgate.domain.refused import RefusedHour
     from tollgate.domain.replay import GivenUp
     from tollgate.domain.rollup import Progress, Stretch
+    from tollgate.domain.run_outcomes import RunOutcomes
     from tollgate.domain.summary import SpendFound, SpendQuery, TenantsFound, TenantsQuery
     from tollgate.domain.sync_plan import SyncStatus
     from tollgate.domain.tenant import TenantSettings
@@ -285,6 +286,9 @@ class Rollups(Protocol):
 
     def spend(self, asked: SpendQuery) -> SpendFound:
         """From rollups and spans, as they are at one instant."""
+
+    def outcomes(self, asked: SpendQuery) -> RunOutcomes | None:
+        """What the period's runs led to, as it is known at one instant; None where no business of the tenant is connected."""
 
     def spend_of_all(self, asked: TenantsQuery) -> TenantsFound:
         """The same, of every tenant."""

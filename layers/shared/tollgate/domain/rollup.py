@@ -93,7 +93,7 @@ def stretch_of(start: str, end: str) -> Stretch:
 
 def days_of(stretch: Stretch) -> Iterator[Stretch]:
     """The days of UTC that a stretch touches."""
-    start = _floor(stretch.start, DAY)
+    start = floor(stretch.start, DAY)
     while start < stretch.end:
         yield Stretch(start=start, end=start + DAY)
         start += DAY
@@ -107,23 +107,24 @@ def months_of(stretch: Stretch) -> Iterator[date]:
         month = next_month(month)
 
 
+def floor(at: datetime, length: timedelta) -> datetime:
+    """Where the block of this length that has `at` in it begins."""
+    return EPOCH + (at - EPOCH) // length * length
+
+
 def _parts(start: datetime, end: datetime, grains: tuple[Grain, ...]) -> Iterator[Blocks | Stretch]:
     if start >= end:
         return
     if not grains:
         yield Stretch(start=start, end=end)
         return
-    first, last = _ceil(start, LENGTHS[grains[0]]), _floor(end, LENGTHS[grains[0]])
+    first, last = _ceil(start, LENGTHS[grains[0]]), floor(end, LENGTHS[grains[0]])
     if first >= last:
         yield from _parts(start, end, grains[1:])
         return
     yield from _parts(start, first, grains[1:])
     yield Blocks(grain=grains[0], within=Stretch(start=first, end=last))
     yield from _parts(last, end, grains[1:])
-
-
-def _floor(at: datetime, length: timedelta) -> datetime:
-    return EPOCH + (at - EPOCH) // length * length
 
 
 def _ceil(at: datetime, length: timedelta) -> datetime:

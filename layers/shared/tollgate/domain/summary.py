@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from tollgate.domain.errors import RequestInvalid
 from tollgate.domain.forecast import Forecast
@@ -12,6 +11,7 @@ from tollgate.domain.latency import Bucket, Latency
 from tollgate.domain.money import ZERO, NanoUsd
 from tollgate.domain.period import Period, Step
 from tollgate.domain.refused import RefusedHour, by_agent, by_stretch, calls_in
+from tollgate.domain.run_outcomes import LinkedJob, RunOutcomes
 
 HOURLY_LONGEST = timedelta(days=62, hours=1)
 HOURLY_BY_DEFAULT = timedelta(days=2, hours=1)
@@ -59,12 +59,14 @@ class Group:
 
     `merged`: of how many keys it is the rest that was not listed, without a key of its own; None for a key's own group.
     `refused_calls`: None where it is not known: a refusal is counted by hour, reason and agent, not by model or job.
+    `job`: the job of the tenant's business that the key is the id of, where runs are linked to it; `key` is then not what a span names.
     """
 
     key: str | None
     spend: Spend
     merged: int | None = None
     refused_calls: int | None = None
+    job: LinkedJob | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,7 @@ class SpendFound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """`refused`: reason -> calls, most first. `outcomes`: what calls led to, as it is shown; None where nothing is known of that."""
+    """`refused`: reason -> calls, most first. `outcomes`: what runs led to in the business; None where it is not connected."""
 
     tenant_id: str
     period: Period
@@ -120,7 +122,7 @@ class Summary:
     forecast: Forecast
     as_of: datetime
     refused: Mapping[str, int]
-    outcomes: Mapping[str, Any] | None = None
+    outcomes: RunOutcomes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,12 @@ from io import StringIO
 from typing import Any
 
 from tollgate.domain.money import to_usd, usd_number
-from tollgate.domain.summary import Group, Spend, Summary, TenantsSummary
+from tollgate.domain.run_outcomes import LinkedJob
+from tollgate.domain.summary import Group, GroupBy, Spend, Summary, TenantsSummary
+from tollgate.edge.outcomes_wire import job_body, outcomes_body
 
 CSV_TYPE = "text/csv"
+JOB_COLUMNS = ("jobNumber", "jobStatus", "jobBookedOn", "jobInvoicedUsd", "jobLink", "jobStrength")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -22,7 +25,7 @@ def summary_body(summary: Summary) -> dict[str, Any]:
         "groupBy": summary.group_by.value,
         "totals": _sums(summary.totals, refused_calls=sum(summary.refused.values())),
         "refusedByReason": dict(summary.refused),
-        "groups": [_group(group) for group in summary.groups],
+        "groups": [_group(group, by_job=summary.group_by is GroupBy.JOB) for group in summary.groups],
         "series": [
             {
                 "at": _seconds(point.at),
@@ -38,7 +41,7 @@ def summary_body(summary: Summary) -> dict[str, Any]:
             "exhaustedOn": summary.forecast.exhausted_on.isoformat() if summary.forecast.exhausted_on else None,
             "method": summary.forecast.method,
         },
-        "outcomes": summary.outcomes,
+        "outcomes": summary.outcomes and outcomes_body(summary.outcomes),
         "asOf": _milliseconds(summary.as_of),
     }
 
@@ -55,15 +58,16 @@ def tenants_body(summary: TenantsSummary) -> dict[str, Any]:
     }
 
 
-def _group(group: Group) -> dict[str, Any]:
+def _group(group: Group, *, by_job: bool) -> dict[str, Any]:
     """The rest of the keys as one group says of how many."""
     rest = {} if group.merged is None else {"otherKeys": group.merged}
-    return {"key": group.key} | rest | _sums(group.spend, refused_calls=group.refused_calls)
+    job = {"job": group.job and job_body(group.job)} if by_job else {}
+    return {"key": group.key} | rest | _sums(group.spend, refused_calls=group.refused_calls) | job
 
 
 def summary_csv(summary: Summary) -> str:
     """The groups, a row each, under a header; money exact to the nano-dollar."""
-    return _sheet(summary.group_by.value, summary.groups)
+    return _sheet(summary.group_by.value, summary.groups, by_job=summary.group_by is GroupBy.JOB)
 
 
 def tenants_csv(summary: TenantsSummary) -> str:
@@ -71,11 +75,11 @@ def tenants_csv(summary: TenantsSummary) -> str:
     return _sheet("tenantId", [Group(key=tenant_id, spend=spend) for tenant_id, spend in summary.tenants])
 
 
-def _sheet(name: str, groups: Sequence[Group]) -> str:
+def _sheet(name: str, groups: Sequence[Group], *, by_job: bool = False) -> str:
     text = StringIO()
     rows = csv.writer(text)
-    rows.writerow([name, *_sums(Spend())])
-    rows.writerows(_row(group) for group in groups)
+    rows.writerow([name, *_sums(Spend()), *(JOB_COLUMNS if by_job else ())])
+    rows.writerows(_row(group) + (_job_cells(group.job) if by_job else []) for group in groups)
     return text.getvalue()
 
 
@@ -109,6 +113,14 @@ def _row(group: Group) -> list[Any]:
     }
     key = _cell(group.key) if group.merged is None else f"(other: {group.merged})"
     return [key, *(_sums(group.spend, refused_calls=group.refused_calls) | exact).values()]
+
+
+def _job_cells(job: LinkedJob | None) -> list[str]:
+    """In the order of JOB_COLUMNS."""
+    if job is None:
+        return [""] * len(JOB_COLUMNS)
+    booked_on = _seconds(job.booked_on) if job.booked_on else ""
+    return [_cell(job.number), _cell(job.status), booked_on, f"{to_usd(job.invoiced):f}", job.link, job.link.strength]
 
 
 def _cell(key: str | None) -> str:

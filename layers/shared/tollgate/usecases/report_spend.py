@@ -60,6 +60,7 @@ def report_spend(
         forecast=forecast(days=found.days, limit=settings.monthly_limit, zones=settings.zones, now=now),
         as_of=now,
         refused=by_reason(refused),
+        outcomes=rollups.outcomes(asked),
     )
 
 

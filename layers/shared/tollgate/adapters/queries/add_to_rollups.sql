@@ -1,22 +1,4 @@
--- Adds the fresh spans to the blocks of time that they were posted in; each is fresh once.
-counted AS MATERIALIZED (
-    SELECT
-        tenant_id, at, response_model, agent_name, outcome, job_id, latency_ms, is_call,
-        1 AS spans,
-        is_call::integer AS calls,
-        (is_call AND downgrade_reason IS NOT NULL)::integer AS downgraded_calls,
-        (would_have_refused)::integer AS would_have_refused_calls,
-        (would_have LIKE 'downgrade:%%' IS TRUE)::integer AS would_have_downgraded_calls,
-        input_tokens, cache_read_input_tokens, cache_creation_input_tokens, output_tokens, reasoning_output_tokens,
-        cost_nanousd, held_nanousd, saved_nanousd,
-        CASE WHEN would_have_refused THEN cost_nanousd ELSE 0 END AS would_have_refused_nanousd
-    FROM fresh
-    CROSS JOIN LATERAL (
-        SELECT
-            outcome = ANY (%(calls)s) AND posting <> %(never_a_call)s AS is_call,
-            would_have LIKE 'refuse:%%' IS TRUE AS would_have_refused
-    ) AS meant
-),
+-- Adds them to the blocks of time that they were posted in.
 in_blocks AS MATERIALIZED (
     SELECT counted.*, grain, starts_at
     FROM counted
@@ -122,5 +104,4 @@ of_latencies AS (
     GROUP BY tenant_id, grain, starts_at, bucket
     ON CONFLICT (tenant_id, grain, starts_at, bucket) DO UPDATE SET
         calls = rollup.calls + excluded.calls, milliseconds = rollup.milliseconds + excluded.milliseconds
-)
-SELECT count(*) AS spans FROM counted
+),

@@ -7,5 +7,8 @@ of_labels AS (
 ),
 of_jobs AS (
     DELETE FROM job_rollups WHERE starts_at >= %(start)s::timestamptz AND starts_at < %(end)s::timestamptz
+),
+of_runs AS (
+    DELETE FROM run_rollups WHERE starts_at >= %(start)s::timestamptz AND starts_at < %(end)s::timestamptz
 )
 DELETE FROM latency_rollups WHERE starts_at >= %(start)s::timestamptz AND starts_at < %(end)s::timestamptz

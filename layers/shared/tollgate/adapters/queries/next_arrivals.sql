@@ -1,9 +1,12 @@
--- What the rollups have (`rolled_up`), and what they shall have after the next slice (`until`): all that is visible now, or, where
--- that is more than a slice, what arrived up to its last span. A snapshot never takes back what one before it had.
+-- What the rollups have (`rolled_up`), and what they shall have after the next slice (`until`): all that is visible now (for the runs:
+-- all that the others have), or, where that is more than a slice, what arrived up to its last span. A snapshot never takes back what one
+-- before it had.
 WITH marks AS (
     SELECT
-        coalesce((SELECT snapshot FROM rollup_watermarks WHERE rollup = 'spans'), '3:3:') AS rolled_up,
-        pg_current_snapshot() AS now
+        coalesce((SELECT snapshot FROM rollup_watermarks WHERE rollup = %(rollup)s), '3:3:') AS rolled_up,
+        CASE %(rollup)s::text
+            WHEN 'runs' THEN (SELECT snapshot FROM rollup_watermarks WHERE rollup = 'spans') ELSE pg_current_snapshot()
+        END AS now
 ),
 last_of_slice AS (
     SELECT arrived_in, inserted_at

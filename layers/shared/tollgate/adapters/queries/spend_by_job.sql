@@ -1,6 +1,6 @@
 of_labels AS (
     SELECT
-        job_id AS label,
+        job_id AS label, NULL AS connection_id, NULL::integer AS link,
         cost_nanousd, calls, input_tokens, cache_read_input_tokens, output_tokens, reasoning_output_tokens, downgraded_calls,
         saved_nanousd, would_have_refused_calls, would_have_refused_nanousd, would_have_downgraded_calls
     FROM blocks JOIN job_rollups AS rollup
@@ -8,7 +8,7 @@ of_labels AS (
      AND rollup.starts_at >= blocks.starts_at AND rollup.starts_at < ends_at
     UNION ALL
     SELECT
-        label,
+        label, NULL, NULL,
         cost_nanousd, calls, input_tokens, cache_read_input_tokens, output_tokens, reasoning_output_tokens, downgraded_calls,
         saved_nanousd, would_have_refused_calls, would_have_refused_nanousd, would_have_downgraded_calls
     FROM fresh

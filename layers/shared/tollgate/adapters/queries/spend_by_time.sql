@@ -1,4 +1,4 @@
 -- Stretches of time are the groups then.
 of_labels AS (
-    SELECT * FROM fresh WHERE false
+    SELECT *, NULL AS connection_id, NULL::integer AS link FROM fresh WHERE false
 ),

@@ -1,7 +1,7 @@
 -- `figure` says which a row is: a label's sums, those of the stretch `number`, of the latencies in bucket `number`, of a budget day.
 labels AS (
     SELECT
-        label,
+        label, connection_id, min(link) AS link,
         sum(cost_nanousd)::bigint AS cost, sum(calls)::bigint AS calls, sum(input_tokens)::bigint AS input_tokens,
         sum(cache_read_input_tokens)::bigint AS cached_input_tokens, sum(output_tokens)::bigint AS output_tokens,
         sum(reasoning_output_tokens)::bigint AS reasoning_tokens, sum(downgraded_calls)::bigint AS downgraded_calls,
@@ -9,10 +9,10 @@ labels AS (
         sum(would_have_refused_nanousd)::bigint AS would_have_refused,
         sum(would_have_downgraded_calls)::bigint AS would_have_downgraded_calls
     FROM of_labels
-    GROUP BY label
+    GROUP BY label, connection_id
 ),
 ranked AS (
-    SELECT *, row_number() OVER (ORDER BY cost DESC, calls DESC, label) AS place
+    SELECT *, row_number() OVER (ORDER BY cost DESC, calls DESC, label, connection_id) AS place
     FROM labels
     WHERE (cost, calls, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, downgraded_calls, saved, would_have_refused_calls, would_have_refused, would_have_downgraded_calls)
        <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -58,23 +58,25 @@ SELECT
     sum(reasoning_tokens)::bigint AS reasoning_tokens, sum(downgraded_calls)::bigint AS downgraded_calls,
     sum(saved)::bigint AS saved, sum(would_have_refused_calls)::bigint AS would_have_refused_calls,
     sum(would_have_refused)::bigint AS would_have_refused,
-    sum(would_have_downgraded_calls)::bigint AS would_have_downgraded_calls
+    sum(would_have_downgraded_calls)::bigint AS would_have_downgraded_calls,
+    CASE WHEN place <= %(labels_max)s THEN connection_id END AS connection_id, CASE WHEN place <= %(labels_max)s THEN link END AS link
 FROM ranked
-GROUP BY 2, 3
+GROUP BY 2, 3, 18, 19
 UNION ALL
 SELECT
     'stretch', NULL, stretch, 1, NULL, 0,
     sum(cost_nanousd)::bigint, sum(calls)::bigint, sum(input_tokens)::bigint, sum(cache_read_input_tokens)::bigint,
     sum(output_tokens)::bigint, sum(reasoning_output_tokens)::bigint, sum(downgraded_calls)::bigint, sum(saved_nanousd)::bigint,
-    sum(would_have_refused_calls)::bigint, sum(would_have_refused_nanousd)::bigint, sum(would_have_downgraded_calls)::bigint
+    sum(would_have_refused_calls)::bigint, sum(would_have_refused_nanousd)::bigint, sum(would_have_downgraded_calls)::bigint,
+    NULL, NULL
 FROM of_stretches
 GROUP BY stretch
 UNION ALL
-SELECT 'latency', NULL, bucket, 1, NULL, sum(milliseconds)::bigint, 0, sum(calls)::bigint, 0, 0, 0, 0, 0, 0, 0, 0, 0
+SELECT 'latency', NULL, bucket, 1, NULL, sum(milliseconds)::bigint, 0, sum(calls)::bigint, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL
 FROM of_latencies
 GROUP BY bucket
 UNION ALL
-SELECT 'day', NULL, 0, 1, day, 0, sum(cost_nanousd)::bigint, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+SELECT 'day', NULL, 0, 1, day, 0, sum(cost_nanousd)::bigint, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL
 FROM of_days
 GROUP BY day
 ORDER BY figure, number, day
