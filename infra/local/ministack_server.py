@@ -5,7 +5,7 @@ by `make down`, and the reader, whose place in the stream is kept, would wait fo
 
 It unpacks every layer anew for each function's process: seven thousand files for one that imports the SDK.
 
-Of a template's table it leaves out that it is to be restorable to any second, without which the restoring cannot be rehearsed.
+Of a template's table it leaves out that it is to be restorable to any second, so that no test could ask whether it is.
 
 It forgets the ARNs of what stays as it is when a stack inside a stack is updated, and cannot say that stack's outputs then.
 """
