@@ -163,3 +163,32 @@ def test_refused_credentials_stop_the_reading_for_an_hour() -> None:
     status = stand.statuses.stored[SHOP.id]
     assert (status.state, status.next_due_at) == (SyncState.REFUSED, NOON + timedelta(hours=1))
     assert set(status.problems) == {feed.value for feed in Feed}
+
+
+def test_a_new_secret_is_tried_at_once() -> None:
+    refused = JobSourceFailed("check the secret", fault=SourceFault.CREDENTIALS)
+    stand = Stand(source=ScriptedSource({(Feed.JOBS, "day"): refused}))
+    stand.run()
+    stand.source = ScriptedSource({(Feed.JOBS, "day"): a_page(a_job(1), ends="end")})
+    stand.now += timedelta(minutes=1)
+
+    assert stand.run() is SyncEnd.DONE
+    assert stand.source.asked == []
+    stand.connection = replace(SHOP, version=2)
+    assert stand.run() is SyncEnd.DONE
+
+    assert [row.id for row in stand.store.rows(SHOP.id, Feed.JOBS)] == [1]
+    assert stand.statuses.stored[SHOP.id].state is SyncState.CURRENT
+
+
+def test_a_connection_whose_client_is_refused_says_so_whichever_feeds_were_due() -> None:
+    stand = Stand()
+    stand.run()
+    refused = JobSourceFailed("check the secret", fault=SourceFault.CREDENTIALS)
+    stand.source = ScriptedSource({(feed, f"{feed}-end"): refused for feed in Feed})
+    stand.now += timedelta(minutes=20)
+
+    stand.run()
+
+    assert stand.statuses.stored[SHOP.id].state is SyncState.REFUSED
+    assert "tags" not in stand.statuses.stored[SHOP.id].problems

@@ -1,7 +1,7 @@
 """Which passes over a connection's feeds are due when, where each starts, and how a run of them ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -52,6 +52,7 @@ RETRY_AFTER: Mapping[SourceFault, timedelta] = {
     SourceFault.NOT_STORED: timedelta(minutes=5),
     SourceFault.OUT_OF_TIME: timedelta(0),
 }
+REFUSALS = frozenset({SourceFault.CREDENTIALS, SourceFault.FORBIDDEN})
 
 
 def due_at(feed_pass: FeedPass, cursors: Mapping[FeedPass, Cursor], now: datetime) -> datetime | None:
@@ -71,6 +72,14 @@ def due_at(feed_pass: FeedPass, cursors: Mapping[FeedPass, Cursor], now: datetim
 def due(cursors: Mapping[FeedPass, Cursor], now: datetime) -> list[FeedPass]:
     """In the order in which they are read: overlaps last."""
     return [each for each in PASSES if (at := due_at(each, cursors, now)) is not None and at <= now]
+
+
+def without_refusals(cursors: Mapping[FeedPass, Cursor]) -> dict[FeedPass, Cursor]:
+    """After the connection was changed: what was refused may be granted now, and waits no longer."""
+    return {
+        each: replace(cursor, fault=None, error=None, failed_at=None) if cursor.fault in REFUSALS else cursor
+        for each, cursor in cursors.items()
+    }
 
 
 def next_due_at(cursors: Mapping[FeedPass, Cursor], now: datetime) -> datetime:
@@ -135,8 +144,9 @@ def status_of(cursors: Mapping[FeedPass, Cursor], *, version: int, now: datetime
 
 def _state(cursors: Mapping[FeedPass, Cursor], failed: set[FeedPass]) -> SyncState:
     going_on = {FeedPass(feed=feed) for feed in Feed}
-    refusals = {SourceFault.CREDENTIALS, SourceFault.FORBIDDEN}
-    if all(cursors.get(each, Cursor()).fault in refusals for each in going_on):
+    is_forbidden = all(cursors.get(each, Cursor()).fault in REFUSALS for each in going_on)
+    # The client's refusal stands with those feeds alone that were due.
+    if is_forbidden or any(cursor.fault is SourceFault.CREDENTIALS for cursor in cursors.values()):
         return SyncState.REFUSED
     if failed:
         return SyncState.FAILING

@@ -52,10 +52,17 @@ def sync_connection(connection_id: str, ports: SyncPorts, *, time_left: TimeLeft
     if fence is None:
         return SyncEnd.BUSY, None
     try:
-        run = sync_jobs(connection, ports.source_of(connection), ports.store, clock=ports.clock, time_left=time_left)
+        before = ports.statuses.read(connection_id)
+        run = sync_jobs(
+            connection,
+            ports.source_of(connection),
+            ports.store,
+            clock=ports.clock,
+            time_left=time_left,
+            is_changed=before is not None and before.connection_version != connection.version,
+        )
         ports.statuses.keep(connection_id, run.status)
     except (JobStoreFailed, SpansUnavailable) as failure:
-        before = ports.statuses.read(connection_id)
         ports.statuses.keep(connection_id, _not_stored(connection, before, failure, ports.clock()))
         return SyncEnd.NOT_STORED, None
     finally:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from tollgate.domain.connection import Connection
 from tollgate.domain.errors import JobSourceFailed, JobStoreFailed
 from tollgate.domain.job import Cursor, Feed, FeedPage, FeedPass, SourceFault
-from tollgate.domain.sync_plan import SyncStatus, due, first_day, start_of, status_of
+from tollgate.domain.sync_plan import SyncStatus, due, first_day, start_of, status_of, without_refusals
 from tollgate.ports import Clock, JobSource, JobStore
 
 # Kept back from every read: enough to store its page, and to write down a failure.
@@ -81,10 +81,19 @@ class SyncRun:
 
 
 def sync_jobs(
-    connection: Connection, source: JobSource, store: JobStore, *, clock: Clock, time_left: TimeLeft
+    connection: Connection,
+    source: JobSource,
+    store: JobStore,
+    *,
+    clock: Clock,
+    time_left: TimeLeft,
+    is_changed: bool = False,
 ) -> SyncRun:
-    """One run over all passes that are due. Raises what the store raises when it cannot keep even a failure."""
+    """One run over all passes that are due. `is_changed`: the connection, since what was refused was refused. Raises what the store
+    raises when it cannot keep even a failure."""
     cursors = dict(store.begin(connection, at=clock()))
+    if is_changed:
+        cursors = without_refusals(cursors)
     runs: list[PassRun] = []
     # An overlap becomes due when the pass that it goes over has come to its end: so what is due is asked once more.
     while fresh := _begun(cursors, runs, clock()):
