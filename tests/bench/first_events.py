@@ -43,6 +43,7 @@ def first_events(settings: TenantSettings, page: Page) -> dict[str, FirstEvent]:
         "tasks/store_openai_bill": FirstEvent(made=("bill_books",)),
         "tasks/store_jobs": FirstEvent(made=("job_store",)),
         "tasks/migrate_database": FirstEvent(made=("schema",)),
+        "hooks/migrate_before_traffic": FirstEvent(made=("remote_migration", "deployment_hook")),
         "tasks/restore_ledger": FirstEvent(made=("ledger", "accounts", "shelf", "span_books")),
         "tasks/replay_spans": FirstEvent(made=("spans",)),
         "tasks/create_admin_key": FirstEvent(event={"name": "first"}),
