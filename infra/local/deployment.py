@@ -74,6 +74,8 @@ def parameters_of(configuration: Configuration) -> dict[str, str]:
         "ServiceTitanAuthUrl": configuration.servicetitan_auth_url,
         "ServiceTitanTenantId": given("SERVICETITAN_TENANT_ID", str(shop)),
         "ServiceTitanEnvironment": given("SERVICETITAN_ENVIRONMENT", "production"),
+        "ServiceTitanTollgateTenant": given("SERVICETITAN_TOLLGATE_TENANT", "bluebird" if shop else ""),
+        "ServiceTitanTimezone": given("SERVICETITAN_TIMEZONE", "America/Chicago" if shop else "UTC"),
         "DefaultDailyBudget": given("DEFAULT_DAILY_BUDGET", "100"),
         "DefaultMonthlyBudget": given("DEFAULT_MONTHLY_BUDGET", "2000"),
         "BudgetSoftCap": given("BUDGET_SOFT_CAP", "0.8"),
@@ -97,6 +99,7 @@ def parameters_of(configuration: Configuration) -> dict[str, str]:
         "SweepRate": "rate(1 minute)",
         "RollUpRate": "rate(1 minute)",
         "SyncRate": "rate(1 minute)",
+        "SyncTimeoutSeconds": given("SYNC_TIMEOUT_SECONDS", "900"),
     }
 
 

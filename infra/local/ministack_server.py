@@ -1,9 +1,11 @@
-"""ministack, mended in two places.
+"""ministack, mended in three places.
 
 It forgets over a restart what a table's stream still owes to its readers: spans that were not in Postgres yet would be lost
 by `make down`, and the reader, whose place in the stream is kept, would wait for a new stream to catch up with the old one.
 
 It unpacks every layer anew for each function's process: seven thousand files for one that imports the SDK.
+
+It takes a template's numbers as the text that parameters are, and then compares a queue's concurrency with a number.
 """
 
 import hashlib
@@ -36,6 +38,7 @@ def main() -> None:
     dynamodb.load_persisted_state = restoring_streams(dynamodb.load_persisted_state)
     app.save_all = then_remove(marker, app.save_all)
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": UnpackedOnce})
+    lambda_svc._sqs_esm_concurrency = with_whole_number(lambda_svc._sqs_esm_concurrency)
     forget_old_layers()
     app.main()
 
@@ -85,6 +88,14 @@ class UnpackedOnce(zipfile.ZipFile):
     def name(self) -> str:
         assert self.filename is not None
         return self.filename
+
+
+def with_whole_number(concurrency: Callable[..., int]) -> Callable[..., int]:
+    def of_mapping(mapping: dict[str, Any], *others: Any) -> int:
+        scaling = {name: int(value) for name, value in (mapping.get("ScalingConfig") or {}).items()}
+        return concurrency({**mapping, "ScalingConfig": scaling}, *others)
+
+    return of_mapping
 
 
 def with_streams(get_state: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:

@@ -10,6 +10,7 @@ from tests.bench.gate_event import ADMIN, CHAT, event, tenant
 from tollgate.domain.page import Page
 from tollgate.domain.tenant import TenantSettings
 
+CONNECTION_ID = "production-1001"
 KEY_ID, SECRET = "abcdefabcdef", "x" * 43
 
 
@@ -32,7 +33,8 @@ def first_events(settings: TenantSettings, page: Page) -> dict[str, FirstEvent]:
         "schedules/sweep_holds": FirstEvent(event={}),
         "schedules/roll_up_spend": FirstEvent(made=("spans", "rollups")),
         "schedules/expire_pages": FirstEvent(made=("shelf", "span_books", "span_months")),
-        "schedules/sync_servicetitan": FirstEvent(made=("job_source", "remote_job_store")),
+        "schedules/sync_servicetitan": FirstEvent(made=("connections", "given_connection", "syncs", "sync_queue")),
+        "queues/sync_connection": FirstEvent(made=("sync_ports",)),
         "schedules/refresh_models": FirstEvent(made=("model_source", "stored_ends", "prices")),
         # Where nobody compares, or bills, there is nothing to do.
         "schedules/reconcile_books": FirstEvent(made=("remote_comparison", "event_alerts")),
@@ -86,6 +88,15 @@ def _routes(settings: TenantSettings, page: Page) -> dict[str, FirstEvent]:
         "revoke_key": delete(f"/api/keys/{KEY_ID}"),
         "list_models": FirstEvent(event=event("GET", "/v1/models", mine), status=200),
         "list_breakers": get("/api/breakers"),
+        "list_connections": get("/api/connections"),
+        # There is none, so that the answer comes after the table was asked; a lease is what the table here cannot give.
+        "get_connection": FirstEvent(event=event("GET", f"/api/connections/{CONNECTION_ID}", ADMIN), status=404),
+        "put_connection": FirstEvent(
+            event=event("PUT", f"/api/connections/{CONNECTION_ID}", ADMIN, {"paused": True}), status=404
+        ),
+        "delete_connection": FirstEvent(event=event("DELETE", f"/api/connections/{CONNECTION_ID}", ADMIN), status=404),
+        "create_connection": FirstEvent(made=("accounts", "connections", "connection_secrets", "leases")),
+        "check_connection": FirstEvent(made=("connections", "leases", "job_source")),
         # Nor such a breaker.
         "reset_breaker": FirstEvent(event=event("DELETE", "/api/breakers/0123456789abcdef", ADMIN), status=404),
     }

@@ -20,13 +20,15 @@ from tollgate.adapters.postgres import Postgres
 from tollgate.adapters.postgres_rollups import PostgresRollups
 from tollgate.adapters.postgres_schema import PostgresSchema, migrations
 from tollgate.adapters.postgres_spans import PostgresSpans
+from tollgate.domain.job import Feed
 from tollgate.usecases.migrate_database import migrate_database
 
 OPTIONS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "listen_addresses": ""}
 TABLES = (
     "spans, rollup_watermarks, tenant_rollups, label_rollups, job_rollups, latency_rollups, budget_days, dropped_months, "
     "dropped_page_books, drifts, page_readings, missing_spans, provider_projects, provider_costs, provider_usage, provider_days, "
-    "provider_findings"
+    "provider_findings, servicetitan_connections, servicetitan_cursors, "
+    + ", ".join(f"servicetitan_{feed}" for feed in Feed)
 )
 NOBODY, NOBODY_GROUP = pwd.getpwnam("nobody")[2:4]
 

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.fakes.jobs import SHOP, a_job, a_page
 from tests.fakes.spans import NOON, placed
 from tests.infra.template import functions, variables
 from tollgate.adapters.postgres import Postgres
@@ -20,7 +21,7 @@ from tollgate.adapters.postgres_months import PostgresMonths
 from tollgate.adapters.postgres_rollups import PostgresRollups
 from tollgate.adapters.postgres_schema import PostgresSchema, migrations
 from tollgate.adapters.postgres_spans import PostgresSpans
-from tollgate.domain.job import Feed, FeedPage
+from tollgate.domain.job import Feed, FeedPass, SourceFault
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.reading import Reading
 from tollgate.domain.rollup import Stretch
@@ -45,12 +46,13 @@ TENANTS = TenantsQuery(start=NOON, end=NOON + DAY, after="", limit=9)
 READING = Reading(
     tenant_id="acme-hvac", month="2026-11", epoch=0, seq=3, spent=NanoUsd(9), days={"05": NanoUsd(9)}, read_at=NOON
 )
-FEED = next(iter(Feed))
+FEED_PASS = FeedPass(feed=Feed.CALLS)
 
 
 def store_page(postgres: Postgres) -> object:
-    page = FeedPage(feed=FEED, rows=(), continue_from="1", has_more=False, unreadable=0)
-    return PostgresJobs(postgres).store_page("shop", page, previous=None, at=NOON)
+    again = FeedPass(feed=Feed.JOBS, is_overlap=True)
+    page = a_page(a_job(1), ends="1")
+    return PostgresJobs(postgres).store_page(SHOP.id, again, page, previous=None, at=NOON)
 
 
 def drop_old_month(postgres: Postgres) -> object:
@@ -92,7 +94,6 @@ DEEDS: dict[str, tuple[Deed, ...]] = {
         lambda postgres: PostgresBooks(postgres).books_of("2026-11"),
         lambda postgres: PostgresBooks(postgres).spans_after("acme-hvac", "2026-11", seq=0, last=None, count=9),
         lambda postgres: PostgresBooks(postgres).record_spans("acme-hvac", "2026-11", since=NOON),
-        lambda postgres: PostgresJobs(postgres).read_cursors("shop"),
         lambda postgres: PostgresDrifts(postgres).newest(9),
         lambda postgres: PostgresComparison(postgres).state(),
     ),
@@ -112,8 +113,10 @@ DEEDS: dict[str, tuple[Deed, ...]] = {
     ),
     "tollgate_jobs": (
         store_page,
-        lambda postgres: PostgresJobs(postgres).read_cursors("shop"),
-        lambda postgres: PostgresJobs(postgres).note_failure("shop", FEED, message="none", at=NOON),
+        lambda postgres: PostgresJobs(postgres).begin(SHOP, at=NOON),
+        lambda postgres: PostgresJobs(postgres).note_failure(
+            SHOP.id, FEED_PASS, fault=SourceFault.UNAVAILABLE, message="none", at=NOON
+        ),
     ),
 }
 BOOKS_ALONE: tuple[Deed, ...] = (book_what_is_lost, store_bill)

@@ -25,6 +25,8 @@ BODIES = {
     "put_budget": [("PUT", "/api/cost/budget/acme")],
     "create_raise": [("POST", "/api/cost/budget/acme/raises")],
     "create_key": [("POST", "/api/keys")],
+    "create_connection": [("POST", "/api/connections")],
+    "put_connection": [("PUT", "/api/connections/production-1001")],
 }
 EACH_ROUTE = pytest.mark.parametrize(
     ("folder", "method", "path"), [(folder, *route) for folder, routes in BODIES.items() for route in routes]
@@ -134,6 +136,13 @@ def test_a_route_without_an_authorizer_before_it_answers_401(folder: str, method
     good = {
         "create_raise": {"dailyUsd": 1, "until": "2100-01-01T00:00:00Z", "reason": "storm"},
         "create_key": {"role": "admin", "name": "mine"},
+        "create_connection": {
+            "tenantId": "acme",
+            "servicetitanTenantId": "1001",
+            "clientId": "cid.mine",
+            "clientSecret": "cs2.mine",
+        },
+        "put_connection": {"paused": True},
         "put_budget": {},
         "check_cost": {"model": "gpt-4o", "inputTokens": 1},
         "record_cost": {"recordId": "x", "costUsd": 1},

@@ -8,8 +8,7 @@ from typing import Any
 
 from tests.infra.calls import Reach, Symbol, reach_of
 from tests.infra.template import handler
-from tollgate.adapters.dynamodb_breakers import PARTITION
-from tollgate.adapters.dynamodb_models import KEY
+from tollgate.adapters import dynamodb_breakers, dynamodb_connections, dynamodb_leases, dynamodb_models, dynamodb_syncs
 
 ADAPTERS = "tollgate.adapters."
 WIRING = "tollgate.wiring"
@@ -24,6 +23,12 @@ CALLS: dict[str, dict[str, str]] = {
         "scan": "dynamodb:Scan",
     },
     "secrets": {"get_secret_value": "secretsmanager:GetSecretValue"},
+    "connection_secrets": {
+        "put_secret_value": "secretsmanager:PutSecretValue",
+        "create_secret": "secretsmanager:CreateSecret",
+        "delete_secret": "secretsmanager:DeleteSecret",
+    },
+    "sqs_queue": {"send_message_batch": "sqs:SendMessage"},
     "eventbridge_alerts": {"put_events": "events:PutEvents"},
     "invoked_": {"invoke": "lambda:InvokeFunction"},
     "s3_poison": {"put_object": "s3:PutObject"},
@@ -41,12 +46,23 @@ IN_TRANSACTION = {
 # The settings that name what a right is for.
 NAMED_BY = {
     "secretsmanager:GetSecretValue": ("_secret_arn", "_secret_prefix"),
+    "secretsmanager:PutSecretValue": ("_secret_prefix",),
+    "secretsmanager:CreateSecret": ("_secret_prefix",),
+    "secretsmanager:DeleteSecret": ("_secret_prefix",),
+    "sqs:SendMessage": ("_queue_url",),
     "events:PutEvents": ("_bus",),
     "lambda:InvokeFunction": ("_function",),
     "s3:PutObject": ("_bucket",),
 }
-# Classes that know one partition of their table and no other.
-PARTITIONS = {"DynamoDbBreakers": PARTITION, "DynamoDbModelEnds": KEY["pk"]["S"]}
+# Classes that know one partition of their table and no other, or those whose keys begin alike.
+PARTITIONS = {
+    "DynamoDbBreakers": dynamodb_breakers.PARTITION,
+    "DynamoDbConnections": dynamodb_connections.PARTITION,
+    "DynamoDbLeases": dynamodb_leases.PARTITION,
+    "DynamoDbModelEnds": dynamodb_models.KEY["pk"]["S"],
+    "DynamoDbSyncs": dynamodb_syncs.PARTITION,
+    "DynamoDbAccounts": "TENANT#*",
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,7 +88,13 @@ def missing(function: Mapping[str, Any]) -> set[Right]:
 
 def wider(function: Mapping[str, Any]) -> set[Right]:
     """Granted, and not needed, or for the whole table where one partition is enough."""
-    return rights_granted(function) - rights_needed(function)
+    needed = rights_needed(function)
+    return {grant for grant in rights_granted(function) if not any(_is_just(grant, each) for each in needed)}
+
+
+def _is_just(grant: Right, need: Right) -> bool:
+    """All tenants' partitions are as good as the table."""
+    return grant == need or (grant.covers(need) and need.partition.endswith("*"))
 
 
 # ---- what the policies say --------------------------------------------------------------------------------------------------
@@ -96,6 +118,8 @@ def _partitions(statement: Mapping[str, Any]) -> list[str]:
             return [""]
         case {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys}, **rest} if not rest:
             return [str(key) for key in keys]
+        case {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TENANT#*"]}, **rest} if not rest:
+            return ["TENANT#*"]
         case other:
             raise AssertionError(f"a condition that no test knows: {other}")
 
@@ -194,7 +218,8 @@ def rights_for(action: str, unit: Symbol, node: ast.AST, reach: Reach, function:
             for table in names_of(variables[setting]):
                 yield Right(action, f"{table}/index/{index}" if index else table, PARTITIONS.get(unit.name, ""))
     else:
-        for setting in _settings_read(_builders(reach), NAMED_BY[action]):
+        own = _settings_read(_builders_of(unit, reach), NAMED_BY[action])
+        for setting in own or _settings_read(_builders(reach), NAMED_BY[action]):
             tail = "*" if setting.endswith("_PREFIX") else {"s3:PutObject": "/*"}.get(action, "")
             yield from (Right(action, name + tail) for name in names_of(variables[setting]))
 

@@ -17,6 +17,7 @@ TABLE = Finding("AWS::DynamoDB::Table.Ledger", "CKV_1", "a key")
 LOGS = "service-role/AWSLambdaBasicExecutionRole"
 NETWORK = "service-role/AWSLambdaVPCAccessExecutionRole"
 STREAM = "service-role/AWSLambdaDynamoDBExecutionRole"
+QUEUE = "service-role/AWSLambdaSQSQueueExecutionRole"
 
 
 def skip(*resources: str, check: str = "CKV_1") -> Skip:
@@ -83,10 +84,11 @@ def made() -> dict[str, Any]:
 @pytest.mark.parametrize("name", sorted(functions()))
 def test_a_role_has_of_aws_s_own_policies_what_its_function_cannot_be_without(name: str) -> None:
     function = functions()[name]
-    reads_a_stream = any(event["Type"] == "DynamoDB" for event in function.get("Events", {}).values())
+    events = {event["Type"] for event in function.get("Events", {}).values()}
     expected = {LOGS}
     expected |= {NETWORK} if "VpcConfig" in function else set()
-    expected |= {STREAM} if reads_a_stream else set()
+    expected |= {STREAM} if "DynamoDB" in events else set()
+    expected |= {QUEUE} if "SQS" in events else set()
     role = made()[made()[name]["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
 
     assert {arn.partition(":policy/")[2] for arn in role["ManagedPolicyArns"]} == expected

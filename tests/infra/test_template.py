@@ -33,6 +33,12 @@ ROUTES = {
     ("DELETE", "/api/breakers/{breakerId}"): "ResetBreaker",
     ("GET", "/api/drifts"): "ListDrifts",
     ("POST", "/api/cost/corrections"): "CorrectCost",
+    ("POST", "/api/connections"): "CreateConnection",
+    ("GET", "/api/connections"): "ListConnections",
+    ("GET", "/api/connections/{connectionId}"): "GetConnection",
+    ("PUT", "/api/connections/{connectionId}"): "PutConnection",
+    ("DELETE", "/api/connections/{connectionId}"): "DeleteConnection",
+    ("POST", "/api/connections/{connectionId}/check"): "CheckConnection",
 }
 EVERY_FUNCTION = pytest.mark.parametrize("name", sorted(functions()))
 
@@ -211,3 +217,52 @@ def test_an_address_that_may_not_learn_a_secret_is_refused_by_the_deployment(add
     for name, parameter in ours.items():
         assert re.fullmatch(parameter["AllowedPattern"], address) is None, name
         assert re.fullmatch(parameter["AllowedPattern"], parameter["Default"]), name
+
+
+# ---- connections ------------------------------------------------------------------------------------------------------------
+
+OF_CONNECTIONS = [name for name in sorted(functions()) if name.endswith(("Connection", "Connections"))]
+
+
+def statements(name: str, service: str) -> list[dict[str, Any]]:
+    """Those whose actions are all of this service."""
+    policies = functions()[name]["Policies"]
+    found = [statement for policy in policies for statement in policy["Statement"]]
+    return [each for each in found if actions(each)[0].startswith(f"{service}:")]
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    said = statement["Action"]
+    return [said] if isinstance(said, str) else list(said)
+
+
+@pytest.mark.parametrize("name", OF_CONNECTIONS)
+def test_a_connection_s_function_reaches_nothing_of_the_ledger_but_what_is_of_connections(name: str) -> None:
+    for statement in statements(name, "dynamodb"):
+        [keys] = [condition["dynamodb:LeadingKeys"] for condition in statement["Condition"].values()]
+        assert keys == ["TENANT#*"] or set(keys) <= {"CONNECTIONS", "LEASES", "SYNCS"}
+        if keys == ["TENANT#*"]:
+            assert actions(statement) == ["dynamodb:GetItem"]
+
+
+def test_only_the_check_and_the_sync_read_a_connection_s_secret() -> None:
+    readers = {
+        name
+        for name in OF_CONNECTIONS
+        for statement in statements(name, "secretsmanager")
+        if "secretsmanager:GetSecretValue" in actions(statement)
+    }
+
+    assert readers == {"CheckConnection", "SyncConnection"}
+
+
+@pytest.mark.parametrize("name", ["CreateConnection", "PutConnection", "DeleteConnection"])
+def test_what_changes_a_secret_reaches_those_of_connections_alone(name: str) -> None:
+    for statement in statements(name, "secretsmanager"):
+        assert statement["Resource"]["Fn::Sub"].endswith(":secret:tollgate/${Environment}/servicetitan/*")
+    prefix = functions()[name]["Environment"]["Variables"]["SERVICETITAN_CONNECTION_SECRET_PREFIX"]
+    assert prefix == {"Fn::Sub": "tollgate/${Environment}/servicetitan/"}
+
+
+def test_a_check_is_over_before_api_gateway_gives_up() -> None:
+    assert functions()["CheckConnection"]["Timeout"] < 29

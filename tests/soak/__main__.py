@@ -12,6 +12,7 @@ SOAKS = {
     "breaker": "tests.soak.breaker",
     "histories": "tests.soak.histories",
     "spans": "tests.soak.spans",
+    "sync": "tests.soak.sync",
 }
 
 

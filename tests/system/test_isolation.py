@@ -41,6 +41,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/cost/corrections": {"tenantId": "acme-hvac", "correctionId": "c-1", "reason": "mine", "amountUsd": -1},
     "/api/keys": {"role": "admin", "name": "mine now"},
     "/api/cost/budget/{tenantId}": {"dailyBudgetUsd": 1000},
+    "/api/connections": {
+        "tenantId": "acme-hvac",
+        "servicetitanTenantId": "1001",
+        "clientId": "cid.mine",
+        "clientSecret": "cs2.mine",
+    },
+    "/api/connections/{connectionId}": {"tenantId": "acme-hvac"},
     "/api/cost/budget/{tenantId}/raises": {"dailyUsd": 1, "until": "2030-01-01T00:00:00Z", "reason": "mine"},
 }
 

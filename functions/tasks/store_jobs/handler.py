@@ -6,6 +6,8 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 
 from tollgate import wiring
+from tollgate.adapters.invoked_jobs import unpacked
+from tollgate.domain.errors import RequestInvalid
 from tollgate.edge.schedules import scheduled
 from tollgate.observability import metrics
 from tollgate.usecases.store_jobs import store_jobs
@@ -13,6 +15,10 @@ from tollgate.usecases.store_jobs import store_jobs
 
 @scheduled
 def handle(event: Mapping[str, Any]) -> dict[str, Any]:
-    answer = store_jobs(event, wiring.job_store())
-    metrics.add_metric(name="JobPagesStored", unit=MetricUnit.Count, value=int(answer.get("stored", False)))
+    try:
+        message = unpacked(event)
+    except ValueError as error:
+        raise RequestInvalid(f"The message makes no sense: {error}.") from error
+    answer = store_jobs(message, wiring.job_store())
+    metrics.add_metric(name="JobPagesStored", unit=MetricUnit.Count, value=int(answer.get("changed") is not None))
     return answer

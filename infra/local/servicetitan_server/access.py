@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -12,7 +12,8 @@ from typing import Any
 
 from infra.local.servicetitan_server.clock import Clock
 from infra.local.servicetitan_server.problem import NO_APP_KEY, Problem
-from infra.local.servicetitan_server.shops import SHOPS
+from infra.local.servicetitan_server.rate import Window
+from infra.local.servicetitan_server.shops import Shop
 
 APP_KEY = "local-app-key"
 TOKEN_SECONDS = 900
@@ -20,9 +21,15 @@ TOKENS_A_MINUTE = 20
 CALLS_A_SECOND = 60
 SCOPES = (
     "tn.stt.businessunits:r",
+    "tn.stt.technicians:r",
+    "tn.stt.tagtypes:r",
     "tn.jpm.jobs:r",
     "tn.jpm.jobtypes:r",
+    "tn.jpm.appointments:r",
+    "tn.jpm.jobcanceledlogs:r",
+    "tn.dis.appointmentassignments:r",
     "tn.crm.bookings:r",
+    "tn.crm.leads:r",
     "tn.tlc.calls:r",
     "tn.acc.invoices:r",
     "tn.mar.campaigns:r",
@@ -33,25 +40,6 @@ class TokenRefused(Exception):
     """The token endpoint's own 400, with OAuth's short error."""
 
 
-class Window:
-    """What happened in the last `length`: at most `limit` are let through."""
-
-    def __init__(self, limit: int, length: timedelta) -> None:
-        self._limit = limit
-        self._length = length
-        self._taken: deque[datetime] = deque()
-        self.peak = 0
-
-    def take(self, now: datetime) -> bool:
-        while self._taken and self._taken[0] <= now - self._length:
-            self._taken.popleft()
-        if len(self._taken) >= self._limit:
-            return False
-        self._taken.append(now)
-        self.peak = max(self.peak, len(self._taken))
-        return True
-
-
 class Access:
     """The tenants' switches, and every token that is out."""
 
@@ -59,27 +47,42 @@ class Access:
         self._clock = clock
         self._tokens: dict[str, dict[str, Any]] = {}
         self._numbers = count(1)
-        self._mints = {tenant: Window(TOKENS_A_MINUTE, timedelta(minutes=1)) for tenant in SHOPS}
-        self.calls = {tenant: Window(CALLS_A_SECOND, timedelta(seconds=1)) for tenant in SHOPS}
+        self._clients: dict[str, int] = {}
+        self._mints: dict[int, Window] = {}
+        self._calls: dict[int, Window] = {}
         self._forms = cycle(("seconds", "date", "title", "bare"))
-        self.scopes: dict[int, tuple[str, ...]] = dict.fromkeys(SHOPS, SCOPES)
-        self.enabled: dict[int, bool] = dict.fromkeys(SHOPS, True)
-        self.secrets = {tenant: shop.client_secret for tenant, shop in SHOPS.items()}
+        self.scopes: dict[int, tuple[str, ...]] = {}
+        self.enabled: dict[int, bool] = {}
+        self.secrets: dict[int, str] = {}
         self.minted: Counter[int] = Counter()
         self.throttled: Counter[int] = Counter()
+
+    def add(self, shop: Shop) -> None:
+        """From now on this tenant may mint tokens, with every scope. Raises ValueError for a client id in use."""
+        if shop.client_id in self._clients:
+            raise ValueError(shop.client_id)
+        tenant = shop.tenant_id
+        self._clients[shop.client_id] = tenant
+        self._mints[tenant] = Window(TOKENS_A_MINUTE, timedelta(minutes=1))
+        self._calls[tenant] = Window(CALLS_A_SECOND, timedelta(seconds=1))
+        self.scopes[tenant], self.enabled[tenant], self.secrets[tenant] = SCOPES, True, shop.client_secret
+
+    def tenant_of(self, client_id: str) -> int | None:
+        return self._clients.get(client_id)
 
     def mint(self, form: Mapping[str, str]) -> dict[str, Any]:
         """The token endpoint's answer. Raises TokenRefused, or Problem when one client asks too often."""
         if form.get("grant_type") != "client_credentials":
             raise TokenRefused("unsupported_grant_type")
-        tenant = next((id_ for id_, shop in SHOPS.items() if shop.client_id == form.get("client_id")), None)
+        client_id = form.get("client_id", "")
+        tenant = self.tenant_of(client_id)
         if tenant is None or form.get("client_secret") != self.secrets[tenant]:
             raise TokenRefused("invalid_client")
         if not self._mints[tenant].take(self._clock.now()):
             raise Problem(429, "Rate limit is exceeded. Try again in 30 seconds.", headers={"Retry-After": "30"})
         self.minted[tenant] += 1
         scopes = list(self.scopes[tenant])
-        token = self._new_token(tenant, scopes)
+        token = self._new_token(tenant, client_id, scopes)
         return {
             "access_token": token,
             "expires_in": TOKEN_SECONDS,
@@ -98,7 +101,7 @@ class Access:
             raise Problem(403, "Provided authentication is insufficient to grant access")
         if not self.enabled[tenant]:
             raise Problem(403, "Forbidden")
-        if not self.calls[tenant].take(self._clock.now()):
+        if not self._calls[tenant].take(self._clock.now()):
             self.throttled[tenant] += 1
             raise throttled(next(self._forms), self._clock.now())
         if scope not in claims["scope"]:
@@ -107,13 +110,20 @@ class Access:
     def revoke_all(self) -> None:
         self._tokens.clear()
 
-    def _new_token(self, tenant: int, scopes: list[str]) -> str:
+    def revoke_of(self, tenant: int) -> None:
+        """Every token of one tenant; those of the others stay."""
+        self._tokens = {token: claims for token, claims in self._tokens.items() if claims["tenant"] != str(tenant)}
+
+    def revoke(self, authorization: str) -> None:
+        self._tokens.pop(authorization.removeprefix("Bearer "), None)
+
+    def _new_token(self, tenant: int, client_id: str, scopes: list[str]) -> str:
         now = int(self._clock.now().timestamp())
         claims = {
             "nbf": now,
             "exp": now + TOKEN_SECONDS,
             "iss": "https://auth.servicetitan.io",
-            "client_id": SHOPS[tenant].client_id,
+            "client_id": client_id,
             "tenant": str(tenant),
             "jti": f"{next(self._numbers):032X}",
             "scope": scopes,

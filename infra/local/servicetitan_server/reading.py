@@ -1,12 +1,14 @@
 """The two ways to read: export feeds by opaque tokens, and lists by pages."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from infra.local.servicetitan_server.access import pack, unpack
+from infra.local.servicetitan_server.active import active_filter
 from infra.local.servicetitan_server.history import History, Position, Revision
+from infra.local.servicetitan_server.place import Place, Places, moment_in
 from infra.local.servicetitan_server.problem import invalid
 
 # A change shows up in an export only after this long, unless the caller asks for recent changes (and for repeats).
@@ -16,55 +18,68 @@ PAGE_SIZE = 50
 IDS_MAX = 50
 # So often a page comes empty although more follows: whoever stops at an empty page loses rows.
 EMPTY_EVERY = 5
-BEGINNING = Position(datetime.min.replace(tzinfo=UTC), -1)
 
 
-def export(
-    history: History, query: Mapping[str, str], *, endpoint: str, now: datetime, rows_max: int
-) -> dict[str, Any]:
-    """One page of a feed, with the token to go on from. Raises Problem for a token of another endpoint."""
-    position, pages = _start(query.get("from", ""), endpoint)
-    is_recent = query.get("includeRecentChanges", "").lower() == "true"
-    horizon = now if is_recent else now - SETTLES_IN
-    found = list(islice(history.after(position, horizon=horizon, now=now), rows_max + 1))
-    has_more = len(found) > rows_max
-    if has_more and pages % EMPTY_EVERY == EMPTY_EVERY - 1:
-        return {"hasMore": True, "continueFrom": _token(endpoint, position, pages + 1), "data": []}
-    page = found[:rows_max]
-    reached = page[-1].position if page else position
-    if is_recent and not has_more:
-        reached = max(position, min(reached, Position(now - SETTLES_IN, -1)))
-    return {"hasMore": has_more, "continueFrom": _token(endpoint, reached, pages + 1), "data": _shuffled(page, pages)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twist:
+    """What a fault makes of one page: nothing in it although more follows, or some of the last page's rows once more."""
+
+    is_empty: bool = False
+    repeated: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """One tenant's feed at one endpoint, at one time."""
+
+    history: History
+    endpoint: str
+    places: Places
+    now: datetime
+    rows_max: int
+    active: str | None = None
+
+    def page(self, query: Mapping[str, str], twist: Twist) -> dict[str, Any]:
+        """One page, with the token to go on from. Raises Problem for a token that is not this endpoint's, or dead."""
+        place = self.places.take(query.get("from", ""), self.endpoint, self.now)
+        wanted = active_filter(query.get("active", self.active)) if self.active else None
+        is_recent = query.get("includeRecentChanges", "").lower() == "true"
+        horizon = self.now if is_recent else self.now - SETTLES_IN
+        behind = self.history.after(place.position, horizon=horizon, now=self.now)
+        found = list(islice(filter(wanted, behind), self.rows_max + 1))
+        has_more = len(found) > self.rows_max
+        if twist.is_empty or (has_more and place.pages % EMPTY_EVERY == EMPTY_EVERY - 1):
+            return self._answer([], place.position, pages=place.pages + 1, has_more=True)
+        page = found[: self.rows_max]
+        reached = page[-1].position if page else place.position
+        if is_recent and not has_more:
+            reached = self._settled(reached)
+        rows = [*self._repeated(place, twist.repeated, wanted), *_shuffled(page, place.pages)]
+        return self._answer(rows, reached, pages=place.pages + 1, has_more=has_more)
+
+    def _settled(self, reached: Position) -> Position:
+        """Back to where nothing can come in between any more: what follows is repeated, and late ones come with it."""
+        return reached if reached.at > self.now else min(reached, Position(self.now - SETTLES_IN, -1))
+
+    def _repeated(self, place: Place, number: int, wanted: Callable[[Revision], bool] | None) -> list[dict[str, Any]]:
+        before = filter(wanted, self.history.before(place.position, now=self.now)) if number else iter(())
+        return [revision.row() for revision in islice(before, number)][::-1]
+
+    def _answer(self, rows: list[dict[str, Any]], reached: Position, *, pages: int, has_more: bool) -> dict[str, Any]:
+        token = self.places.give(self.endpoint, Place(position=reached, pages=pages), self.now)
+        return {"hasMore": has_more, "continueFrom": token, "data": rows}
 
 
 def list_page(history: History, query: Mapping[str, str], *, now: datetime) -> dict[str, Any]:
     """One page of a list: active rows unless asked otherwise, a total only when asked. `sort` is ignored."""
     number = _whole(query, "page", 1, PAGE_SIZE_MAX * 1000)
     size = _whole(query, "pageSize", PAGE_SIZE, PAGE_SIZE_MAX)
-    rows = [row for revision in history.current(now) if _is_asked_for(row := revision.row(), query)]
-    rows.sort(key=lambda row: row["id"])
-    data = rows[(number - 1) * size : number * size]
-    total = len(rows) if query.get("includeTotal", "").lower() == "true" else None
-    return {"page": number, "pageSize": size, "hasMore": number * size < len(rows), "totalCount": total, "data": data}
-
-
-def _start(text: str, endpoint: str) -> tuple[Position, int]:
-    if not text:
-        return BEGINNING, 0
-    day = _date(text)
-    if day:
-        return Position(day, -1), 0
-    try:
-        of_endpoint, at, id_, pages = unpack(text)
-    except ValueError as error:
-        raise invalid("from", "The value is not a valid continuation token.") from error
-    if of_endpoint != endpoint:
-        raise invalid("from", "The continuation token belongs to another endpoint.")
-    return Position(datetime.fromisoformat(at), id_), pages
-
-
-def _token(endpoint: str, position: Position, pages: int) -> str:
-    return pack([endpoint, position.at.isoformat(), position.id, pages])
+    filters = _filters(query)
+    found = [revision for revision in history.current(now) if all(wanted(revision) for wanted in filters)]
+    found.sort(key=lambda revision: revision.id)
+    data = [revision.row() for revision in found[(number - 1) * size : number * size]]
+    total = len(found) if query.get("includeTotal", "").lower() == "true" else None
+    return {"page": number, "pageSize": size, "hasMore": number * size < len(found), "totalCount": total, "data": data}
 
 
 def _shuffled(page: list[Revision], pages: int) -> list[dict[str, Any]]:
@@ -75,27 +90,28 @@ def _shuffled(page: list[Revision], pages: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _is_asked_for(row: Mapping[str, Any], query: Mapping[str, str]) -> bool:
-    active = query.get("active", "true").lower()
-    if active != "any" and row.get("active", True) is not (active == "true"):
-        return False
-    if "ids" in query and row["id"] not in _ids(query["ids"]):
-        return False
-    return all(
-        _is_within(row.get(column), query.get(f"{column}OrAfter"), query.get(f"{column.removesuffix('On')}Before"))
-        for column in ("createdOn", "modifiedOn")
-    )
+def _filters(query: Mapping[str, str]) -> list[Callable[[Revision], bool]]:
+    filters = [active_filter(query.get("active", "True"))]
+    if "ids" in query:
+        ids = _ids(query["ids"])
+        filters.append(lambda revision: revision.id in ids)
+    for column in ("createdOn", "modifiedOn"):
+        on_or_after = _moment(query, f"{column}OrAfter")
+        before = _moment(query, f"{column.removesuffix('On')}Before")
+        if on_or_after or before:
+            filters.append(_within(column, on_or_after, before))
+    return filters
 
 
-def _is_within(value: str | None, on_or_after: str | None, before: str | None) -> bool:
-    if on_or_after is None and before is None:
-        return True
-    if value is None:
-        return False
-    at = datetime.fromisoformat(value)
-    is_early = on_or_after is not None and at < _moment("OnOrAfter", on_or_after)
-    is_late = before is not None and at >= _moment("Before", before)
-    return not is_early and not is_late
+def _within(column: str, on_or_after: datetime | None, before: datetime | None) -> Callable[[Revision], bool]:
+    def is_within(revision: Revision) -> bool:
+        value = revision.value(column)
+        if value is None:
+            return False
+        at = datetime.fromisoformat(value)
+        return not (on_or_after and at < on_or_after) and not (before and at >= before)
+
+    return is_within
 
 
 def _ids(text: str) -> set[int]:
@@ -112,16 +128,10 @@ def _whole(query: Mapping[str, str], name: str, default: int, highest: int) -> i
     return int(text)
 
 
-def _moment(name: str, text: str) -> datetime:
-    at = _date(text)
-    if at is None:
-        raise invalid(name, f"The value '{text}' is not valid.")
-    return at
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
+def _moment(query: Mapping[str, str], name: str) -> datetime | None:
+    if name not in query:
         return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    at = moment_in(query[name])
+    if at is None:
+        raise invalid(name, f"The value '{query[name]}' is not valid.")
+    return at

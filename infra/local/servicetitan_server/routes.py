@@ -9,11 +9,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from infra.local.servicetitan_server.access import TokenRefused
-from infra.local.servicetitan_server.controls import Controls, parse_tenant
-from infra.local.servicetitan_server.faults import suffer
+from infra.local.servicetitan_server.controls import Controls, known_tenant
+from infra.local.servicetitan_server.faults import REVOKING, suffer
 from infra.local.servicetitan_server.problem import Problem
-from infra.local.servicetitan_server.reading import export, list_page
-from infra.local.servicetitan_server.resources import PATH, RESOURCES
+from infra.local.servicetitan_server.reading import Export, Twist, list_page
+from infra.local.servicetitan_server.resources import PATH, RESOURCES, Resource
 from infra.local.servicetitan_server.world import World
 
 FORM = "application/x-www-form-urlencoded"
@@ -23,14 +23,16 @@ def auth_app(world: World) -> Starlette:
     """`https://auth.servicetitan.io`, locally."""
 
     async def token(request: Request) -> Response:
-        fault = world.faults.take(request.url.path)
+        is_form = request.headers.get("content-type", "").partition(";")[0] == FORM
+        form = dict(parse_qsl((await request.body()).decode(errors="replace"))) if is_form else {}
+        fault = world.faults.take(request.url.path, world.access.tenant_of(form.get("client_id", "")))
         broken = await suffer(fault, world.clock.now()) if fault else None
         if broken:
             return broken
-        if request.headers.get("content-type", "").partition(";")[0] != FORM:
+        if not is_form:
             return JSONResponse({"error": "invalid_request"}, status_code=400)
         try:
-            return JSONResponse(world.access.mint(dict(parse_qsl((await request.body()).decode()))))
+            return JSONResponse(world.access.mint(form))
         except TokenRefused as refused:
             return JSONResponse({"error": str(refused)}, status_code=400)
 
@@ -42,20 +44,31 @@ def api_app(world: World) -> Starlette:
     """`https://api.servicetitan.io`, locally."""
 
     async def read(request: Request) -> Response:
-        tenant, resource_path = _address(request.url.path)
-        fault = world.faults.take(request.url.path)
+        path = request.url.path
+        tenant, resource = _address(world, path)
+        world.arrive(request.headers.get("st-app-key", ""), tenant)
+        fault = world.faults.take(path, tenant)
         broken = await suffer(fault, world.clock.now()) if fault else None
         if broken:
             return broken
-        resource = RESOURCES[resource_path]
+        if fault and fault.kind == REVOKING:
+            world.access.revoke(request.headers.get("authorization", ""))
         world.access.admit(request.headers, tenant=tenant, scope=resource.scope)
-        world.requests[tenant, request.url.path] += 1
+        world.requests[tenant, path] += 1
         now = world.clock.now()
         history = world.business(tenant).history(resource.feed, now)
         query = dict(request.query_params)
-        if resource.is_export:
-            return JSONResponse(export(history, query, endpoint=request.url.path, now=now, rows_max=world.rows_max))
-        return JSONResponse(list_page(history, query, now=now))
+        if not resource.is_export:
+            return JSONResponse(list_page(history, query, now=now))
+        feed = Export(
+            history=history,
+            endpoint=path,
+            places=world.places[tenant],
+            now=now,
+            rows_max=world.rows_max,
+            active=resource.active,
+        )
+        return JSONResponse(feed.page(query, fault.twist() if fault else Twist()))
 
     return _app([*_controls(world), Route("/{path:path}", read, methods=["GET"])])
 
@@ -65,9 +78,14 @@ def _controls(world: World) -> list[Route]:
     return [
         Route("/_local/health", _health),
         Route("/_local/stats", controls.stats),
-        Route("/_local/tenants", controls.tenants),
+        Route("/_local/tenants", controls.tenants, methods=["GET"]),
+        Route("/_local/tenants", controls.add_tenant, methods=["POST"]),
         Route("/_local/tenants/{tenant}", controls.change_tenant, methods=["POST"]),
         Route("/_local/tenants/{tenant}/rows/{feed}", controls.rows),
+        Route("/_local/tenants/{tenant}/rows/{feed}/{id:int}", controls.amend, methods=["POST"]),
+        Route("/_local/tenants/{tenant}/runs", controls.runs),
+        Route("/_local/tenants/{tenant}/tokens", controls.revoke_tokens_of, methods=["DELETE"]),
+        Route("/_local/tenants/{tenant}/places", controls.end_places, methods=["DELETE"]),
         Route("/_local/faults", controls.plan_fault, methods=["POST"]),
         Route("/_local/faults", controls.clear_faults, methods=["DELETE"]),
         Route("/_local/clock", controls.move_clock, methods=["POST"]),
@@ -79,14 +97,14 @@ async def _health(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _address(path: str) -> tuple[int, tuple[str, int, str]]:
+def _address(world: World, path: str) -> tuple[int, Resource]:
     found = PATH.fullmatch(path)
     if found is None:
         raise Problem(404, "Resource not found")
-    resource_path = (found["module"], int(found["version"]), found["rest"])
-    if resource_path not in RESOURCES:
+    resource = RESOURCES.get((found["module"], int(found["version"]), found["rest"]))
+    if resource is None:
         raise Problem(404, "Resource not found")
-    return parse_tenant(found["tenant"]), resource_path
+    return known_tenant(world, found["tenant"]), resource
 
 
 def _app(routes: list[Route]) -> Starlette:

@@ -22,18 +22,12 @@ class Shop:
     jobs_per_day: float
     works: tuple[Work, ...]
     busy_months: frozenset[int]
+    client_id: str
+    client_secret: str
 
     @property
     def units(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(work.unit for work in self.works))
-
-    @property
-    def client_id(self) -> str:
-        return f"local-client-{self.tenant_id}"
-
-    @property
-    def client_secret(self) -> str:
-        return f"local-secret-{self.tenant_id}"
 
 
 def _work(name: str, unit: str, dollars_from: int, dollars_to: int) -> Work:
@@ -69,41 +63,51 @@ HANDYMAN = (
     _work("Door and lock repair", "Service", 95, 410),
 )
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """What shops of one trade have in common."""
+
+    name: str
+    works: tuple[Work, ...]
+    jobs_per_day: float
+    busy_months: frozenset[int]
+
+
+TRADES: Mapping[str, Trade] = {
+    trade.name: trade
+    for trade in (
+        Trade(name="HVAC", works=HVAC, jobs_per_day=14, busy_months=frozenset({1, 6, 7, 8, 12})),
+        Trade(name="Plumbing", works=PLUMBING, jobs_per_day=10, busy_months=frozenset({1, 2, 11, 12})),
+        Trade(name="Electrical", works=ELECTRICAL, jobs_per_day=7, busy_months=frozenset({5, 6, 9})),
+        Trade(name="Handyman", works=HANDYMAN, jobs_per_day=2, busy_months=frozenset({4, 10})),
+    )
+}
+
+
+def open_shop(
+    tenant_id: int, name: str, trade: Trade, *, scale: float = 1, client_id: str = "", client_secret: str = ""
+) -> Shop:
+    """A shop of a trade; its credentials have the local form unless they are given."""
+    return Shop(
+        tenant_id=tenant_id,
+        name=name,
+        trade=trade.name,
+        jobs_per_day=trade.jobs_per_day * scale,
+        works=trade.works,
+        busy_months=trade.busy_months,
+        client_id=client_id or f"local-client-{tenant_id}",
+        client_secret=client_secret or f"local-secret-{tenant_id}",
+    )
+
+
 SHOPS: Mapping[int, Shop] = {
     shop.tenant_id: shop
     for shop in (
-        Shop(
-            tenant_id=1001,
-            name="Bluebird Heating & Air",
-            trade="HVAC",
-            jobs_per_day=14,
-            works=HVAC,
-            busy_months=frozenset({1, 6, 7, 8, 12}),
-        ),
-        Shop(
-            tenant_id=1002,
-            name="Copperline Plumbing & Drain",
-            trade="Plumbing",
-            jobs_per_day=10,
-            works=PLUMBING,
-            busy_months=frozenset({1, 2, 11, 12}),
-        ),
-        Shop(
-            tenant_id=1003,
-            name="Northlight Electric",
-            trade="Electrical",
-            jobs_per_day=7,
-            works=ELECTRICAL,
-            busy_months=frozenset({5, 6, 9}),
-        ),
-        Shop(
-            tenant_id=1004,
-            name="Fix-It Fran",
-            trade="Handyman",
-            jobs_per_day=2,
-            works=HANDYMAN,
-            busy_months=frozenset({4, 10}),
-        ),
+        open_shop(1001, "Bluebird Heating & Air", TRADES["HVAC"]),
+        open_shop(1002, "Copperline Plumbing & Drain", TRADES["Plumbing"]),
+        open_shop(1003, "Northlight Electric", TRADES["Electrical"]),
+        open_shop(1004, "Fix-It Fran", TRADES["Handyman"]),
     )
 }
 
@@ -115,6 +119,3 @@ CAMPAIGNS = (
     "Direct mail",
     "Radio",
 )
-FIRST_NAMES = ("Ana", "Ben", "Carla", "Dmitri", "Elena", "Frank", "Grace", "Hugo", "Ines", "Jamal", "Kim", "Luis")
-LAST_NAMES = ("Abbott", "Barnes", "Castillo", "Duong", "Ellis", "Fofana", "Greene", "Huang", "Ivanova", "Jensen")
-STREETS = ("Alder St", "Birch Ave", "Cedar Ln", "Dogwood Dr", "Elm Ct", "Foxglove Way", "Garnet Rd", "Hickory Pl")

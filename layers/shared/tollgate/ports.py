@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from tollgate.domain.breaker import Breaker
     from tollgate.domain.call_labels import CallLabels
+    from tollgate.domain.connection import Connection
     from tollgate.domain.drift import Drift, DriftKind, KeptDrift
     from tollgate.domain.idempotency import Attempt, KeptAnswer, KeptCall
-    from tollgate.domain.job import Cursor, Feed, FeedPage
+    from tollgate.domain.job import Cursor, Feed, FeedPage, FeedPass, SourceFault
     from tollgate.domain.migration import Migration
     from tollgate.domain.model import Model
     from tollgate.domain.money import NanoUsd
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tollgate.domain.replay import GivenUp
     from tollgate.domain.rollup import Progress, Stretch
     from tollgate.domain.summary import SpendFound, SpendQuery, TenantsFound, TenantsQuery
+    from tollgate.domain.sync_plan import SyncStatus
     from tollgate.domain.tenant import TenantSettings
     from tollgate.domain.unsettled_call import Finding, KnownCall, Question
 
@@ -332,24 +334,93 @@ class Clock(Protocol):
 # ---- jobs from ServiceTitan -------------------------------------------------------------------------------------------------
 
 
+class Connections(Protocol):
+    """Without the environment's own. Each method raises LedgerUnavailable."""
+
+    def stored(self) -> list[Connection]:
+        """All of them, by their ids."""
+
+    def read(self, connection_id: str) -> Connection | None: ...
+
+    def swap(self, new: Connection) -> bool:
+        """Puts it in the place of the version before it; version 1 in the place of none. False where that is not what is there."""
+
+    def remove(self, connection: Connection) -> bool:
+        """False where another version is there by now, or none."""
+
+
+class ConnectionSecrets(Protocol):
+    """Client id and secret of each connection. Each method raises SecretsUnavailable."""
+
+    def write(self, connection_id: str, *, client_id: str, client_secret: str) -> None:
+        """Over what is there."""
+
+    def remove(self, connection_id: str) -> None:
+        """For good, at once; nothing happens where there is none."""
+
+
+class Leases(Protocol):
+    """Who may work on what now: at most one at a time, and each with a fence above all before it. Each method raises LedgerUnavailable."""
+
+    def take(self, name: str, *, now: datetime, until: datetime) -> int | None:
+        """The holder's fence; None while another holds it."""
+
+    def release(self, name: str, fence: int) -> None:
+        """Nothing happens where another holds it by now."""
+
+
 class JobSource(Protocol):
     def read_page(self, feed: Feed, start: str | date, *, time_left: timedelta) -> FeedPage:
         """The rows that follow `start`: where an earlier page ended, or a day. Begins nothing that does not fit in `time_left`.
         Raises JobSourceFailed."""
 
 
+class ConnectionProbe(JobSource, Protocol):
+    """One connection, asked step by step whether it works. Each method raises JobSourceFailed."""
+
+    def look(self) -> None:
+        """Whether its secrets are there, and have the form of some."""
+
+    def sign_in(self, *, time_left: timedelta) -> str | None:
+        """The ServiceTitan tenant that the token names, None where it names none. Raises TenantDiffers too."""
+
+    def close(self) -> None: ...
+
+
 class JobStore(Protocol):
-    """What was read, and how far. `connection_id` is one ServiceTitan tenant."""
+    """What was read, and how far. Each method raises JobStoreFailed, or SpansUnavailable."""
 
-    def read_cursors(self, connection_id: str) -> Mapping[Feed, Cursor]:
-        """Those feeds that were ever read. Raises JobStoreFailed, or SpansUnavailable."""
+    def begin(self, connection: Connection, *, at: datetime) -> Mapping[FeedPass, Cursor]:
+        """Notes whose the rows of this connection are; the cursors of those passes that were ever begun."""
 
-    def store_page(self, connection_id: str, page: FeedPage, *, previous: str | None, at: datetime) -> bool:
+    def store_page(
+        self, connection_id: str, feed_pass: FeedPass, page: FeedPage, *, previous: str | None, at: datetime
+    ) -> int | None:
         """Rows and cursor together, if the cursor still stands at `previous` (or at this page's end already: the same page
-        sent twice); False where it has moved. A row stays where it is newer. Raises JobStoreFailed, or SpansUnavailable."""
+        sent twice); None where it has moved, else how many rows are others than before. A row stays where it is newer."""
 
-    def note_failure(self, connection_id: str, feed: Feed, *, message: str, at: datetime) -> None:
-        """Beside the cursor, which stays. Raises JobStoreFailed, or SpansUnavailable."""
+    def note_failure(
+        self, connection_id: str, feed_pass: FeedPass, *, fault: SourceFault, message: str, at: datetime
+    ) -> None:
+        """Beside the cursor, which stays."""
+
+
+class SyncQueue(Protocol):
+    def send(self, connection_ids: Collection[str]) -> None:
+        """Asks for a run of each. Raises SyncQueueFailed."""
+
+
+class SyncStatuses(Protocol):
+    """How the last run of each connection ended. Each method raises LedgerUnavailable."""
+
+    def all(self) -> Mapping[str, SyncStatus]:
+        """By the ids of the connections."""
+
+    def read(self, connection_id: str) -> SyncStatus | None: ...
+
+    def write(self, connection_id: str, status: SyncStatus) -> None: ...
+
+    def remove(self, connection_id: str) -> None: ...
 
 
 # ---- what is done seldom: expiry of past pages, and a restore ---------------------------------------------------------------

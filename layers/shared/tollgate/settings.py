@@ -109,6 +109,12 @@ class Settings:
     servicetitan_environment: str = _text("SERVICETITAN_ENVIRONMENT", "production")
     servicetitan_tenant_id: str = _text("SERVICETITAN_TENANT_ID")
     servicetitan_secret_arn: str = _text("SERVICETITAN_SECRET_ARN")
+    servicetitan_tollgate_tenant: str = _text("SERVICETITAN_TOLLGATE_TENANT")
+    servicetitan_timezone: str = _text("SERVICETITAN_TIMEZONE", "UTC")
+    servicetitan_connection_secret_prefix: str = _text(
+        "SERVICETITAN_CONNECTION_SECRET_PREFIX", "tollgate/servicetitan/"
+    )
+    sync_queue_url: str = _text("SYNC_QUEUE_URL")
     store_jobs_function: str = _text("STORE_JOBS_FUNCTION")
     poison_bucket: str = _text("POISON_BUCKET")
     default_daily_budget: Decimal = _decimal("DEFAULT_DAILY_BUDGET", "100")  # noqa: RUF009

@@ -5,7 +5,7 @@ import os
 import random
 import time
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from tollgate.settings import Settings, read_settings
 from tollgate.usecases.know_settings import KnownSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tollgate.adapters.dynamodb_accounts import DynamoDbAccounts
     from tollgate.adapters.dynamodb_breakers import DynamoDbBreakers
@@ -34,15 +34,21 @@ if TYPE_CHECKING:
     from tollgate.adapters.postgres_months import PostgresMonths
     from tollgate.adapters.price_book import FilePriceBook
     from tollgate.adapters.project_keys import ProjectKey
+    from tollgate.adapters.servicetitan_client import ServiceTitanClient
     from tollgate.adapters.tiktoken_counter import TiktokenCounter
     from tollgate.domain.breaker import BreakerRules
+    from tollgate.domain.connection import Connection
     from tollgate.ports import (
         Alerts,
         Bill,
         BillBooks,
+        ConnectionProbe,
+        Connections,
+        ConnectionSecrets,
         DriftBook,
         JobSource,
         JobStore,
+        Leases,
         ModelSource,
         PageComparison,
         Poison,
@@ -50,6 +56,8 @@ if TYPE_CHECKING:
         Schema,
         SpanSink,
         SpanStore,
+        SyncQueue,
+        SyncStatuses,
         Upstream,
     )
     from tollgate.usecases.answer_once import OncePorts
@@ -58,6 +66,8 @@ if TYPE_CHECKING:
     from tollgate.usecases.complete_chat import ChatPorts
     from tollgate.usecases.count_refusals import RefusalTally
     from tollgate.usecases.guard_call import Guard
+    from tollgate.usecases.manage_connections import ConnectionPorts
+    from tollgate.usecases.sync_connection import SyncPorts
 
 _RANDOM = random.SystemRandom()
 
@@ -414,21 +424,6 @@ def span_sinks() -> "Sequence[SpanSink]":
 
 
 @cache
-def job_source() -> "JobSource":
-    from tollgate.adapters.servicetitan_access import addresses_of, credentials_at
-    from tollgate.adapters.servicetitan_client import ServiceTitanClient
-    from tollgate.adapters.servicetitan_jobs import ServiceTitanJobs
-
-    addresses = addresses_of(
-        environment=settings().servicetitan_environment,
-        base_url=settings().servicetitan_base_url,
-        auth_url=settings().servicetitan_auth_url,
-    )
-    read_credentials = credentials_at(settings().servicetitan_secret_arn)
-    return ServiceTitanJobs(ServiceTitanClient(addresses, settings().servicetitan_tenant_id, read_credentials))
-
-
-@cache
 def job_store() -> "JobStore":
     """Inside the private network."""
     from tollgate.adapters.postgres_jobs import PostgresJobs
@@ -540,3 +535,143 @@ def span_months() -> "PostgresMonths":
     from tollgate.adapters.postgres_months import PostgresMonths
 
     return PostgresMonths(postgres())
+
+
+# ---- connections to ServiceTitan --------------------------------------------------------------------------------------------
+
+
+@cache
+def connections() -> "Connections":
+    from tollgate.adapters.dynamodb_connections import DynamoDbConnections
+
+    return DynamoDbConnections(dynamodb(), settings().ledger_table)
+
+
+@cache
+def leases() -> "Leases":
+    from tollgate.adapters.dynamodb_leases import DynamoDbLeases
+
+    return DynamoDbLeases(dynamodb(), settings().ledger_table)
+
+
+@cache
+def connection_secrets() -> "ConnectionSecrets":
+    from tollgate.adapters.connection_secrets import StoredConnectionSecrets
+    from tollgate.adapters.secrets import new_vault
+
+    return StoredConnectionSecrets(new_vault(), settings().servicetitan_connection_secret_prefix)
+
+
+@cache
+def given_connection() -> "Connection | None":
+    from tollgate.adapters.servicetitan_access import given_connection as given_by
+
+    return given_by(
+        environment=settings().servicetitan_environment,
+        tenant_id=settings().servicetitan_tenant_id,
+        secret_arn=settings().servicetitan_secret_arn,
+        tollgate_tenant=settings().servicetitan_tollgate_tenant,
+        timezone=settings().servicetitan_timezone,
+    )
+
+
+def all_connections() -> "list[Connection]":
+    from tollgate.domain.connection import with_given
+
+    return with_given(connections().stored(), given_connection())
+
+
+def connection_of(connection_id: str) -> "Connection | None":
+    given = given_connection()
+    return connections().read(connection_id) or (given if given and given.id == connection_id else None)
+
+
+@cache
+def syncs() -> "SyncStatuses":
+    from tollgate.adapters.dynamodb_syncs import DynamoDbSyncs
+
+    return DynamoDbSyncs(dynamodb(), settings().ledger_table)
+
+
+@cache
+def sync_queue() -> "SyncQueue":
+    from tollgate.adapters.sqs_queue import SqsQueue, new_sqs
+
+    return SqsQueue(new_sqs(), settings().sync_queue_url)
+
+
+@cache
+def sync_ports() -> "SyncPorts":
+    from tollgate.usecases.sync_connection import SyncPorts
+
+    return SyncPorts(
+        connection_of=connection_of,
+        source_of=job_source,
+        store=remote_job_store(),
+        leases=leases(),
+        statuses=syncs(),
+        queue=sync_queue(),
+        clock=clock,
+    )
+
+
+# Few enough to keep: a function's environment serves the connections of its messages, one after the other.
+@lru_cache(maxsize=32)
+def job_source(connection: "Connection") -> "JobSource":
+    """One for each version of a connection, with its token: what was changed may be its secret."""
+    from tollgate.adapters.servicetitan_jobs import ServiceTitanJobs
+
+    return ServiceTitanJobs(servicetitan_client(connection))
+
+
+def connection_ports() -> "ConnectionPorts":
+    from tollgate.usecases.manage_connections import ConnectionPorts
+
+    return ConnectionPorts(
+        connections=connections(),
+        secrets=connection_secrets(),
+        accounts=accounts(),
+        leases=leases(),
+        statuses=syncs(),
+        clock=clock,
+        given=given_connection(),
+        has_app_key=bool(settings().servicetitan_secret_arn),
+    )
+
+
+def servicetitan_client(connection: "Connection") -> "ServiceTitanClient":
+    """At a worker's pace, with secrets of its own memory: one that was rotated is read with the connection's next version."""
+    from tollgate.adapters.secrets import Secrets, new_vault
+    from tollgate.adapters.servicetitan_http import PACE_SECONDS
+
+    return _client_of(connection, read=Secrets(new_vault()).read, pace_s=PACE_SECONDS)
+
+
+def connection_probe(connection: "Connection") -> "ConnectionProbe":
+    """At a check's pace; the secrets are read once, as they are now, in little time: the check itself has not much."""
+    from tollgate.adapters.secrets import Secrets, new_vault
+    from tollgate.adapters.servicetitan_http import CHECK_PACE_SECONDS
+    from tollgate.adapters.servicetitan_jobs import ServiceTitanJobs
+    from tollgate.adapters.servicetitan_probe import ServiceTitanProbe
+
+    secrets = Secrets(new_vault(read_timeout_s=2, tries=2))
+    client = _client_of(connection, read=secrets.read, pace_s=CHECK_PACE_SECONDS)
+    return ServiceTitanProbe(client, ServiceTitanJobs(client))
+
+
+def _client_of(connection: "Connection", *, read: "Callable[[str], str]", pace_s: float) -> "ServiceTitanClient":
+    from tollgate.adapters.servicetitan_access import addresses_of, credentials_of
+    from tollgate.adapters.servicetitan_client import ServiceTitanClient
+
+    addresses = addresses_of(
+        environment=connection.environment.value,
+        base_url=settings().servicetitan_base_url,
+        auth_url=settings().servicetitan_auth_url,
+    )
+    read_credentials = credentials_of(
+        connection,
+        platform_arn=settings().servicetitan_secret_arn,
+        prefix=settings().servicetitan_connection_secret_prefix,
+        read=read,
+    )
+    return ServiceTitanClient(addresses, connection.servicetitan_tenant_id, read_credentials, pace_s=pace_s)

@@ -1,6 +1,8 @@
 """A JobStore behind another function: the messages of `usecases/store_jobs.py`, each a synchronous invoke."""
 
+import base64
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -9,8 +11,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tollgate.domain.connection import Connection
+from tollgate.domain.connection_text import connection_record
 from tollgate.domain.errors import JobStoreFailed
-from tollgate.domain.job import Cursor, Feed, FeedPage
+from tollgate.domain.job import Cursor, FeedPage, FeedPass, SourceFault
 from tollgate.domain.job_text import cursor_of, page_record
 
 # Inside the time that the sync keeps back for storing. A try that was carried out unheard is answered like the first.
@@ -25,25 +29,47 @@ class InvokedJobStore:
     def __init__(self, invoke: Invoke) -> None:
         self._invoke = invoke
 
-    def read_cursors(self, connection_id: str) -> Mapping[Feed, Cursor]:
-        cursors = self._send("read_cursors", connection_id)["cursors"]
-        return {Feed(feed): cursor_of(cursor) for feed, cursor in cursors.items()}
+    def begin(self, connection: Connection, *, at: datetime) -> Mapping[FeedPass, Cursor]:
+        cursors = self._send("begin", at, connection=connection_record(connection))["cursors"]
+        return {FeedPass.named(name): cursor_of(cursor) for name, cursor in cursors.items()}
 
-    def store_page(self, connection_id: str, page: FeedPage, *, previous: str | None, at: datetime) -> bool:
-        facts = {"page": page_record(page), "previous": previous, "at": at.isoformat()}
-        return bool(self._send("store_page", connection_id, **facts)["stored"])
+    def store_page(
+        self, connection_id: str, feed_pass: FeedPass, page: FeedPage, *, previous: str | None, at: datetime
+    ) -> int | None:
+        facts = {"feed_pass": feed_pass.name, "page": page_record(page), "previous": previous}
+        changed: int | None = self._send("store_page", at, connection_id=connection_id, **facts)["changed"]
+        return changed
 
-    def note_failure(self, connection_id: str, feed: Feed, *, message: str, at: datetime) -> None:
-        self._send("note_failure", connection_id, feed=feed.value, message=message, at=at.isoformat())
+    def note_failure(
+        self, connection_id: str, feed_pass: FeedPass, *, fault: SourceFault, message: str, at: datetime
+    ) -> None:
+        facts = {"feed_pass": feed_pass.name, "fault": fault.value, "message": message}
+        self._send("note_failure", at, connection_id=connection_id, **facts)
 
-    def _send(self, operation: str, connection_id: str, **facts: Any) -> dict[str, Any]:
-        message = {"op": operation, "connection_id": connection_id, **facts}
-        answer: dict[str, Any] = json.loads(self._invoke(json.dumps(message, separators=(",", ":")).encode()))
+    def _send(self, operation: str, at: datetime, **facts: Any) -> dict[str, Any]:
+        message = {"op": operation, "at": at.isoformat(), **facts}
+        answer: dict[str, Any] = json.loads(self._invoke(packed(message)))
         return answer
 
 
+def packed(message: Mapping[str, Any]) -> bytes:
+    """Lambda takes 6 MB in a synchronous call, and nobody says how large an export page can be: packed, rows are a tenth of their text."""
+    text = json.dumps(message, separators=(",", ":")).encode()
+    return json.dumps({"packed": base64.b64encode(zlib.compress(text, level=1)).decode()}).encode()
+
+
+def unpacked(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `packed`. Raises ValueError for anything else."""
+    try:
+        message = json.loads(zlib.decompress(base64.b64decode(event["packed"], validate=True)))
+    except (KeyError, TypeError, zlib.error) as error:
+        raise ValueError(f"not a packed message: {error!r}") from error
+    if not isinstance(message, dict):
+        raise ValueError("not a packed message: no object is in it")  # noqa: TRY004 - what came is wrong, not a type of ours
+    return message
+
+
 def lambda_invoke(function_name: str) -> Invoke:
-    """Lambda takes 6 MB in a synchronous call: more than ten thousand rows, which no feed is known to give at once."""
     client = boto3.client("lambda", config=CONFIG)
 
     def invoke(message: bytes) -> bytes:

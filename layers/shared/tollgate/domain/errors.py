@@ -33,7 +33,15 @@ TollgateError
 ├── SpansUnavailable        Postgres cannot be asked now
 ├── ModelSourceFailed       OpenAI does not say which models it serves
 ├── JobSourceFailed         ServiceTitan gives no page; `fault` says what that means for the sync
+│   └── TenantDiffers       the token is one of another ServiceTitan tenant
 ├── JobStoreFailed          the function that stores jobs gives no answer, or fails
+├── SyncQueueFailed         the queue takes no request for a run
+├── SecretsUnavailable      Secrets Manager gives no answer, or refuses
+├── ConnectionNotFound      an admin asks for a connection that is not there
+├── ConnectionExists        that ServiceTitan tenant is connected already
+├── ConnectionBusy          it is being checked or changed at this moment
+├── ConnectionGiven         it is the environment's own, so that no route can change it
+├── AppKeyMissing           connections need the platform's secret, which is not configured
 ├── BillSourceFailed        OpenAI does not say what it billed
 └── BillStoreFailed         the function that stores the bill gives no answer, or fails
 """
@@ -218,8 +226,54 @@ class JobSourceFailed(TollgateError):
         self.fault = fault
 
 
+class TenantDiffers(JobSourceFailed):
+    """`named`: whose token it is."""
+
+    def __init__(self, message: str, *, fault: SourceFault, named: str) -> None:
+        super().__init__(message, fault=fault)
+        self.named = named
+
+
 class JobStoreFailed(TollgateError):
     pass
+
+
+class SyncQueueFailed(TollgateError):
+    pass
+
+
+class SecretsUnavailable(TollgateError):
+    pass
+
+
+class ConnectionNotFound(TollgateError):
+    def __init__(self, connection_id: str) -> None:
+        super().__init__(f"There is no connection {connection_id[:64]!r}.")
+
+
+class ConnectionExists(TollgateError):
+    def __init__(self, connection_id: str) -> None:
+        super().__init__(f"{connection_id!r} is connected already: change it by PUT /api/connections/{connection_id}.")
+
+
+class ConnectionBusy(TollgateError):
+    def __init__(self, connection_id: str) -> None:
+        super().__init__(f"{connection_id!r} is being checked or changed at this moment. Try again in a moment.")
+
+
+class ConnectionGiven(TollgateError):
+    def __init__(self, connection_id: str) -> None:
+        super().__init__(
+            f"{connection_id!r} is given by the environment: change SERVICETITAN_TENANT_ID, SERVICETITAN_TOLLGATE_TENANT, "
+            "SERVICETITAN_TIMEZONE or the secret of ServiceTitanSecretArn, and deploy."
+        )
+
+
+class AppKeyMissing(TollgateError):
+    def __init__(self) -> None:
+        super().__init__(
+            'No application key is configured: deploy with ServiceTitanSecretArn, a secret like {"appKey": "ak1..."}, and try again.'
+        )
 
 
 class BillSourceFailed(TollgateError):

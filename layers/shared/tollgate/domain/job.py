@@ -1,24 +1,34 @@
-"""What we keep of a field-service business: jobs, bookings and calls, without anybody's name, address or phone number.
+"""What we keep of a field-service business: its jobs and what led to them, without anybody's name, address or phone number.
 
 The fields are the allow-list: what is not here is dropped where it comes in, and never stored.
-Times are UTC; ServiceTitan's ids pass 2**53, so they are never floats.
+Times are UTC; ServiceTitan's ids pass 2**53, so they are never floats; money is US dollars, as they say it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Self
 
 OLDEST = datetime.min.replace(tzinfo=UTC)
-# How far behind the last complete pass we start again when the place to go on from is lost.
-OVERLAP = timedelta(days=2)
 
 
 class Feed(StrEnum):
-    CALLS = "calls"
-    BOOKINGS = "bookings"
+    """In the order in which a run reads them: what an owner looks at first."""
+
     JOBS = "jobs"
+    BOOKINGS = "bookings"
+    CALLS = "calls"
+    CANCELLATIONS = "cancellations"
+    INVOICES = "invoices"
+    ASSIGNMENTS = "assignments"
+    LEADS = "leads"
+    APPOINTMENTS = "appointments"
+    BUSINESS_UNITS = "business_units"
+    TECHNICIANS = "technicians"
+    TAGS = "tags"
+    CAMPAIGNS = "campaigns"
 
 
 class SourceFault(StrEnum):
@@ -34,6 +44,8 @@ class SourceFault(StrEnum):
     """No good answer within the tries, or one that makes no sense."""
     OUT_OF_TIME = "out_of_time"
     """The time that is left does not suffice for another try."""
+    NOT_STORED = "not_stored"
+    """It was read, and the store did not take it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +66,7 @@ class Job:
     invoice_id: int | None
     recall_for_id: int | None
     total: Decimal | None
+    tag_ids: tuple[int, ...]
     is_free: bool
     is_active: bool
 
@@ -96,11 +109,153 @@ class Call:
     is_active: bool
 
 
-Row = Job | Booking | Call
-KINDS: dict[Feed, type[Job] | type[Booking] | type[Call]] = {
-    Feed.CALLS: Call,
-    Feed.BOOKINGS: Booking,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellation:
+    """That a job was cancelled: the job itself says so too, but not why."""
+
+    id: int
+    job_id: int | None
+    reason_id: int | None
+    created_on: datetime | None
+    modified_on: datetime | None
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice:
+    """`subtotal` is without tax; `adjustment_to_id`: the invoice that this one corrects, with what it takes away below zero.
+
+    `invoiced_on` is a day of the business's calendar, which ServiceTitan writes as a midnight in UTC.
+    """
+
+    id: int
+    job_id: int | None
+    business_unit_id: int | None
+    adjustment_to_id: int | None
+    kind: str | None
+    subtotal: Decimal | None
+    sales_tax: Decimal | None
+    total: Decimal | None
+    balance: Decimal | None
+    invoiced_on: date | None
+    created_on: datetime | None
+    modified_on: datetime | None
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """`assigned_by_id`: the user, or the application's, who sent the technician."""
+
+    id: int
+    job_id: int | None
+    appointment_id: int | None
+    technician_id: int | None
+    assigned_by_id: int | None
+    status: str | None
+    assigned_on: datetime | None
+    modified_on: datetime | None
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lead:
+    id: int
+    status: str
+    call_id: int | None
+    manual_call_id: int | None
+    booking_id: int | None
+    campaign_id: int | None
+    created_by_id: int | None
+    created_on: datetime | None
+    modified_on: datetime | None
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appointment:
+    """Jobs carry no time of their own."""
+
+    id: int
+    job_id: int | None
+    status: str
+    starts_on: datetime | None
+    ends_on: datetime | None
+    created_by_id: int | None
+    created_on: datetime | None
+    modified_on: datetime | None
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusinessUnit:
+    id: int
+    name: str | None
+    trade: str | None
+    created_on: datetime | None
+    modified_on: datetime | None
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Technician:
+    """Without a name: `user_id` is who a job's or an assignment's maker can be."""
+
+    id: int
+    user_id: int | None
+    business_unit_id: int | None
+    is_managed: bool
+    created_on: datetime | None
+    modified_on: datetime | None
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    id: int
+    name: str | None
+    code: str | None
+    created_on: datetime | None
+    modified_on: datetime | None
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    id: int
+    name: str | None
+    created_on: datetime | None
+    modified_on: datetime | None
+    is_active: bool
+
+
+Row = (
+    Job
+    | Booking
+    | Call
+    | Cancellation
+    | Invoice
+    | Assignment
+    | Lead
+    | Appointment
+    | BusinessUnit
+    | Technician
+    | Tag
+    | Campaign
+)
+KINDS: Mapping[Feed, type[Row]] = {
     Feed.JOBS: Job,
+    Feed.BOOKINGS: Booking,
+    Feed.CALLS: Call,
+    Feed.CANCELLATIONS: Cancellation,
+    Feed.INVOICES: Invoice,
+    Feed.ASSIGNMENTS: Assignment,
+    Feed.LEADS: Lead,
+    Feed.APPOINTMENTS: Appointment,
+    Feed.BUSINESS_UNITS: BusinessUnit,
+    Feed.TECHNICIANS: Technician,
+    Feed.TAGS: Tag,
+    Feed.CAMPAIGNS: Campaign,
 }
 
 
@@ -121,16 +276,42 @@ class FeedPage:
             raise ValueError(f"a page of {self.feed} holds nothing else")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class FeedPass:
+    """A feed, read as it goes on; or (`is_overlap`) read once more a week from 35 days ago on, for what came too late to be seen."""
+
+    feed: Feed
+    is_overlap: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.feed}/overlap" if self.is_overlap else self.feed.value
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """The inverse of `name`. Raises ValueError for anything else."""
+        feed, slash, rest = name.partition("/")
+        if (slash, rest) not in (("", ""), ("/", "overlap")):
+            raise ValueError(f"{name[:64]!r} is no pass over a feed")
+        return cls(feed=Feed(feed), is_overlap=bool(slash))
+
+
+# Rows of these can change long after they were made, and money hangs on them.
+OVERLAPPED = (Feed.JOBS, Feed.INVOICES)
+PASSES = (*(FeedPass(feed=feed) for feed in Feed), *(FeedPass(feed=feed, is_overlap=True) for feed in OVERLAPPED))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """How far a feed is read. `caught_up_at`: when it last had nothing more."""
+    """How far a pass has come. `has_more`: the last page said so, or none was read; `caught_up_at`: when it last had nothing more;
+    `fault`, `error`, `failed_at`: why it failed, in words, and when, until a page is stored again."""
 
     continue_from: str | None = None
+    has_more: bool = True
     caught_up_at: datetime | None = None
-
-    def restart(self, now: datetime, backfill: timedelta) -> datetime:
-        """Where to start without `continue_from`: nothing that changed since we last had everything may be missed."""
-        return (self.caught_up_at - OVERLAP) if self.caught_up_at else now - backfill
+    fault: SourceFault | None = None
+    error: str | None = None
+    failed_at: datetime | None = None
 
 
 def newest_of(rows: Iterable[Row]) -> list[Row]:

@@ -1,15 +1,13 @@
 """Rows, pages and cursors as plain JSON values, for the way from the function that fetches to the one that stores."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from functools import cache
+from typing import Any, get_args, get_type_hints
 
-from tollgate.domain.job import KINDS, Cursor, Feed, FeedPage, Row
-
-TIMES = frozenset({"created_on", "modified_on", "completed_on", "starts_on", "caught_up_at"})
-MONEY = frozenset({"total"})
+from tollgate.domain.job import KINDS, Cursor, Feed, FeedPage, Row, SourceFault
 
 Plain = dict[str, Any]
 
@@ -28,7 +26,7 @@ def page_of(record: Mapping[str, Any]) -> FeedPage:
     """The inverse of `page_record`. Raises ValueError for anything else."""
     try:
         feed = Feed(record["feed"])
-        rows = tuple(KINDS[feed](**_values(row)) for row in record["rows"])
+        rows = tuple(KINDS[feed](**_values(KINDS[feed], row)) for row in record["rows"])
         return FeedPage(**{**record, "feed": feed, "rows": rows})
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a page: {error}") from error
@@ -39,35 +37,56 @@ def row_record(row: Row) -> Plain:
 
 
 def cursor_record(cursor: Cursor) -> Plain:
-    return {"continue_from": cursor.continue_from, "caught_up_at": _plain(cursor.caught_up_at)}
+    return {field.name: _plain(getattr(cursor, field.name)) for field in fields(Cursor)}
 
 
 def cursor_of(record: Mapping[str, Any]) -> Cursor:
     """The inverse of `cursor_record`. Raises ValueError for anything else."""
     try:
-        return Cursor(**_values(record))
-    except (TypeError, AttributeError) as error:
+        return Cursor(**_values(Cursor, record))
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a cursor: {error}") from error
 
 
 def _plain(value: Any) -> Any:
     """Money as text: a JSON number would be read as a float by whoever does not know better."""
     match value:
-        case datetime():
+        case date():
             return value.isoformat()
         case Decimal():
             return str(value)
+        case tuple():
+            return list(value)
         case _:
             return value
 
 
-def _values(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _value(name, value) for name, value in record.items()}
+READ: Mapping[type, Callable[[Any], Any]] = {
+    datetime: datetime.fromisoformat,
+    date: date.fromisoformat,
+    Decimal: Decimal,
+    tuple: tuple,
+    SourceFault: SourceFault,
+}
 
 
-def _value(name: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if name in TIMES:
-        return datetime.fromisoformat(value)
-    return Decimal(value) if name in MONEY else value
+def _values(kind: type, record: Mapping[str, Any]) -> Plain:
+    """Raises KeyError for a field that `kind` has not."""
+    readers = _readers(kind)
+    return {name: value if value is None else readers[name](value) for name, value in record.items()}
+
+
+@cache
+def _readers(kind: type) -> Mapping[str, Callable[[Any], Any]]:
+    return {name: READ.get(value_type(hint), _as_it_is) for name, hint in get_type_hints(kind).items()}
+
+
+def value_type(hint: Any) -> type:
+    """Of a field that may be None, or of a tuple, the type that its values have: `tuple[int, ...]` is tuple."""
+    inner = [each for each in get_args(hint) if each is not type(None)]
+    found = getattr(hint, "__origin__", None) or (inner[0] if inner else hint)
+    return found if isinstance(found, type) else type(found)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value

@@ -106,6 +106,17 @@ def settings_for(app: APIGatewayRestResolver, tenant_id: str, known: KnownSettin
 _settings_from = lru_cache(maxsize=64)(settings_from_text)
 
 
+def if_version(app: APIGatewayRestResolver) -> int | None:
+    """The version that `If-Match` asks for; None without. Raises RequestInvalid."""
+    given = app.current_event.headers.get("if-match")
+    if given is None:
+        return None
+    version = given.strip().removeprefix("W/").strip('"')
+    if not (version.isascii() and version.isdigit()):
+        raise RequestInvalid('If-Match must be an ETag of ours, such as "3".', param="If-Match")
+    return int(version)
+
+
 def request_id(app: APIGatewayRestResolver) -> str:
     return logger.get_correlation_id() or app.lambda_context.aws_request_id
 

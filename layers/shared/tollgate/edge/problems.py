@@ -33,6 +33,11 @@ PROBLEMS: dict[type[errors.TollgateError], Problem] = {
     errors.MonthNotFound: Problem(404, "month_not_found"),
     errors.ModelNotFound: Problem(404, "model_not_found"),
     errors.BreakerNotFound: Problem(404, "breaker_not_found"),
+    errors.ConnectionNotFound: Problem(404, "connection_not_found"),
+    errors.ConnectionExists: Problem(409, "connection_exists"),
+    errors.ConnectionBusy: Problem(409, "connection_busy", retry=True),
+    errors.ConnectionGiven: Problem(409, "connection_given"),
+    errors.AppKeyMissing: Problem(409, "app_key_missing"),
     errors.RecordDiffers: Problem(409, "record_conflict"),
     errors.HoldNotYours: Problem(409, "record_conflict"),
     errors.CorrectionImpossible: Problem(409, "correction_impossible"),
@@ -47,9 +52,12 @@ PROBLEMS: dict[type[errors.TollgateError], Problem] = {
     errors.UpstreamUnknown: Problem(504, "upstream_unknown", type="server_error"),
     errors.LedgerUnavailable: Problem(503, "ledger_unavailable", retry=True, type="server_error"),
     errors.SpansUnavailable: Problem(503, "spans_unavailable", retry=True, type="server_error"),
+    errors.SecretsUnavailable: Problem(503, "secrets_unavailable", retry=True, type="server_error"),
 }
 PASSING_REFUSAL = Problem(429, "rate_limit_exceeded", retry=True, type="rate_limit_error")
 LOOP = "loop"
+# Most changes and checks of a connection are over by then.
+BUSY_SECONDS = 5
 INTERNAL = Problem(500, "internal_error", type="server_error")
 
 
@@ -149,8 +157,10 @@ def _retry_after(error: Exception, now: datetime) -> int | None:
             return max(1, ceil((error.refusal.retry_at - now).total_seconds()))
         case errors.BreakerOpen() | errors.LoopRefused() | errors.IdempotencyInProgress():
             return max(1, ceil((error.retry_at - now).total_seconds()))
-        case errors.LedgerUnavailable() | errors.SpansUnavailable():
+        case errors.LedgerUnavailable() | errors.SpansUnavailable() | errors.SecretsUnavailable():
             return 1
+        case errors.ConnectionBusy():
+            return BUSY_SECONDS
         case _:
             return None
 
