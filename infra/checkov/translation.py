@@ -32,6 +32,8 @@ def translated(template: Path) -> dict[str, Any]:
     read: dict[str, Any] = yaml_parse(text)
     if SERVERLESS not in str(read.get("Transform", "")):
         return read
-    validator = SamTemplateValidator(read, managed_policy_loader=NoPolicies(), region=REGION)
+    # SAM itself reads some parameters; those without a default have some value in any deployment.
+    given = {name: "given" for name, each in read.get("Parameters", {}).items() if "Default" not in each}
+    validator = SamTemplateValidator(read, managed_policy_loader=NoPolicies(), region=REGION, parameter_overrides=given)
     made: dict[str, Any] = yaml_parse(validator.get_translated_template_if_valid())
     return made

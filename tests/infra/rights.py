@@ -28,6 +28,7 @@ CALLS: dict[str, dict[str, str]] = {
         "create_secret": "secretsmanager:CreateSecret",
         "delete_secret": "secretsmanager:DeleteSecret",
     },
+    "codedeploy_hook": {"put_lifecycle_event_hook_execution_status": "codedeploy:PutLifecycleEventHookExecutionStatus"},
     "sqs_queue": {"send_message_batch": "sqs:SendMessage"},
     "eventbridge_alerts": {"put_events": "events:PutEvents"},
     "invoked_": {"invoke": "lambda:InvokeFunction"},
@@ -54,6 +55,8 @@ NAMED_BY = {
     "lambda:InvokeFunction": ("_function",),
     "s3:PutObject": ("_bucket",),
 }
+# Those that no setting names: CloudFormation draws the names of deployment groups from the stack's.
+FIXED = {"codedeploy:PutLifecycleEventHookExecutionStatus": "deploymentgroup:-*"}
 # Classes that know one partition of their table and no other, or those whose keys begin alike.
 PARTITIONS = {
     "DynamoDbBreakers": dynamodb_breakers.PARTITION,
@@ -212,6 +215,8 @@ def rights_for(action: str, unit: Symbol, node: ast.AST, reach: Reach, function:
         roles = [name for name in names_of(variables["DATABASE_USER"]) if name]
         # Whom the address names.
         yield from (Right(action, role) for role in roles or ["DatabaseUser"])
+    elif action in FIXED:
+        yield Right(action, FIXED[action])
     elif action.startswith("dynamodb:"):
         index = _index(node)
         for setting in _settings_read(_builders_of(unit, reach), ("_table",)):
