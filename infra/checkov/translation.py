@@ -27,12 +27,13 @@ class NoPolicies:
 
 
 def translated(template: Path) -> dict[str, Any]:
-    """The template itself where it is plain CloudFormation; with its parameters' defaults. Raises InvalidSamDocumentException."""
+    """The template itself where it is plain CloudFormation. Raises SAM's InvalidSamDocumentException."""
     text = template.read_text(encoding="utf-8")
     read: dict[str, Any] = yaml_parse(text)
     if SERVERLESS not in str(read.get("Transform", "")):
         return read
-    given = {name: "anything" for name, each in read.get("Parameters", {}).items() if "Default" not in each}
+    # SAM itself reads some parameters; those without a default have some value in any deployment.
+    given = {name: "given" for name, each in read.get("Parameters", {}).items() if "Default" not in each}
     validator = SamTemplateValidator(read, managed_policy_loader=NoPolicies(), region=REGION, parameter_overrides=given)
     made: dict[str, Any] = yaml_parse(validator.get_translated_template_if_valid())
     return made

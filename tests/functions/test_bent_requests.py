@@ -34,7 +34,12 @@ def openai() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def world(openai: Server) -> Iterator[None]:
     never = {"LOOP_REPEATS": "0", "LOOP_FAILURES": "0", "BREAKER_FAILURES": "0", "BREAKER_RATE_LIMITS": "0"}
-    tables = {"KEYS_TABLE": "keys", "IDEMPOTENCY_TABLE": "kept", "DATABASE_URL": NO_DATABASE}
+    tables = {
+        "KEYS_TABLE": "keys",
+        "IDEMPOTENCY_TABLE": "kept",
+        "DATABASE_URL": NO_DATABASE,
+        "SERVICETITAN_SECRET_ARN": "st",
+    }
     forget_all()
     with wired("OPENAI_API_KEY_SECRET_ARN", OPENAI_BASE_URL=f"{openai.url}/v1", **tables, **never):
         for name in ("keys", "kept"):

@@ -345,4 +345,11 @@ def _can_be(made: Symbol, wanted: Symbol | None) -> bool:
     if any(isinstance(base, ast.Name) and base.id == wanted.name for base in mine.bases):
         return True
     is_protocol = any(isinstance(base, ast.Name) and base.id == "Protocol" for base in theirs.bases)
-    return is_protocol and _methods(theirs).keys() <= _methods(mine).keys()
+    return is_protocol and all(
+        name in _methods(mine) and _arguments(wanted_method) <= _arguments(_methods(mine)[name])
+        for name, wanted_method in _methods(theirs).items()
+    )
+
+
+def _arguments(method: ast.FunctionDef) -> set[str]:
+    return {each.arg for each in (*method.args.args, *method.args.kwonlyargs)}

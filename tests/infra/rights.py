@@ -8,8 +8,7 @@ from typing import Any
 
 from tests.infra.calls import Reach, Symbol, reach_of
 from tests.infra.template import handler
-from tollgate.adapters import dynamodb_breakers, dynamodb_connections, dynamodb_leases, dynamodb_syncs
-from tollgate.adapters.dynamodb_models import KEY
+from tollgate.adapters import dynamodb_breakers, dynamodb_connections, dynamodb_leases, dynamodb_models, dynamodb_syncs
 
 ADAPTERS = "tollgate.adapters."
 WIRING = "tollgate.wiring"
@@ -25,12 +24,12 @@ CALLS: dict[str, dict[str, str]] = {
     },
     "secrets": {"get_secret_value": "secretsmanager:GetSecretValue"},
     "connection_secrets": {
-        "create_secret": "secretsmanager:CreateSecret",
         "put_secret_value": "secretsmanager:PutSecretValue",
+        "create_secret": "secretsmanager:CreateSecret",
         "delete_secret": "secretsmanager:DeleteSecret",
     },
-    "sqs_queue": {"send_message_batch": "sqs:SendMessage"},
     "codedeploy_hook": {"put_lifecycle_event_hook_execution_status": "codedeploy:PutLifecycleEventHookExecutionStatus"},
+    "sqs_queue": {"send_message_batch": "sqs:SendMessage"},
     "eventbridge_alerts": {"put_events": "events:PutEvents"},
     "invoked_": {"invoke": "lambda:InvokeFunction"},
     "s3_poison": {"put_object": "s3:PutObject"},
@@ -48,23 +47,24 @@ IN_TRANSACTION = {
 # The settings that name what a right is for.
 NAMED_BY = {
     "secretsmanager:GetSecretValue": ("_secret_arn", "_secret_prefix"),
+    "secretsmanager:PutSecretValue": ("_secret_prefix",),
+    "secretsmanager:CreateSecret": ("_secret_prefix",),
+    "secretsmanager:DeleteSecret": ("_secret_prefix",),
+    "sqs:SendMessage": ("_queue_url",),
     "events:PutEvents": ("_bus",),
     "lambda:InvokeFunction": ("_function",),
     "s3:PutObject": ("_bucket",),
-    "secretsmanager:CreateSecret": ("_secret_prefix",),
-    "secretsmanager:PutSecretValue": ("_secret_prefix",),
-    "secretsmanager:DeleteSecret": ("_secret_prefix",),
-    "sqs:SendMessage": ("_queue_url",),
 }
-# CodeDeploy names these by itself, after the function.
-DEPLOYMENTS = {"codedeploy:PutLifecycleEventHookExecutionStatus": "deploymentgroup:-*"}
-# Classes that know one partition of their table and no other.
+# Those that no setting names: CloudFormation draws the names of deployment groups from the stack's.
+FIXED = {"codedeploy:PutLifecycleEventHookExecutionStatus": "deploymentgroup:-*"}
+# Classes that know one partition of their table and no other, or those whose keys begin alike.
 PARTITIONS = {
     "DynamoDbBreakers": dynamodb_breakers.PARTITION,
-    "DynamoDbModelEnds": KEY["pk"]["S"],
     "DynamoDbConnections": dynamodb_connections.PARTITION,
     "DynamoDbLeases": dynamodb_leases.PARTITION,
+    "DynamoDbModelEnds": dynamodb_models.KEY["pk"]["S"],
     "DynamoDbSyncs": dynamodb_syncs.PARTITION,
+    "DynamoDbAccounts": "TENANT#*",
 }
 
 
@@ -91,7 +91,13 @@ def missing(function: Mapping[str, Any]) -> set[Right]:
 
 def wider(function: Mapping[str, Any]) -> set[Right]:
     """Granted, and not needed, or for the whole table where one partition is enough."""
-    return rights_granted(function) - rights_needed(function)
+    needed = rights_needed(function)
+    return {grant for grant in rights_granted(function) if not any(_is_just(grant, each) for each in needed)}
+
+
+def _is_just(grant: Right, need: Right) -> bool:
+    """All tenants' partitions are as good as the table."""
+    return grant == need or (grant.covers(need) and need.partition.endswith("*"))
 
 
 # ---- what the policies say --------------------------------------------------------------------------------------------------
@@ -115,9 +121,8 @@ def _partitions(statement: Mapping[str, Any]) -> list[str]:
             return [""]
         case {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys}, **rest} if not rest:
             return [str(key) for key in keys]
-        # All that is of tenants: what is asked for there names no partition of its own.
         case {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["TENANT#*"]}, **rest} if not rest:
-            return [""]
+            return ["TENANT#*"]
         case other:
             raise AssertionError(f"a condition that no test knows: {other}")
 
@@ -210,15 +215,16 @@ def rights_for(action: str, unit: Symbol, node: ast.AST, reach: Reach, function:
         roles = [name for name in names_of(variables["DATABASE_USER"]) if name]
         # Whom the address names.
         yield from (Right(action, role) for role in roles or ["DatabaseUser"])
+    elif action in FIXED:
+        yield Right(action, FIXED[action])
     elif action.startswith("dynamodb:"):
         index = _index(node)
         for setting in _settings_read(_builders_of(unit, reach), ("_table",)):
             for table in names_of(variables[setting]):
                 yield Right(action, f"{table}/index/{index}" if index else table, PARTITIONS.get(unit.name, ""))
-    elif action in DEPLOYMENTS:
-        yield Right(action, DEPLOYMENTS[action])
     else:
-        for setting in _settings_read(_builders(reach), NAMED_BY[action]):
+        own = _settings_read(_builders_of(unit, reach), NAMED_BY[action])
+        for setting in own or _settings_read(_builders(reach), NAMED_BY[action]):
             tail = "*" if setting.endswith("_PREFIX") else {"s3:PutObject": "/*"}.get(action, "")
             yield from (Right(action, name + tail) for name in names_of(variables[setting]))
 

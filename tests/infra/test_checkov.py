@@ -84,11 +84,11 @@ def made() -> dict[str, Any]:
 @pytest.mark.parametrize("name", sorted(functions()))
 def test_a_role_has_of_aws_s_own_policies_what_its_function_cannot_be_without(name: str) -> None:
     function = functions()[name]
-    kinds = {event["Type"] for event in function.get("Events", {}).values()}
+    events = {event["Type"] for event in function.get("Events", {}).values()}
     expected = {LOGS}
     expected |= {NETWORK} if "VpcConfig" in function else set()
-    expected |= {STREAM} if "DynamoDB" in kinds else set()
-    expected |= {QUEUE} if "SQS" in kinds else set()
+    expected |= {STREAM} if "DynamoDB" in events else set()
+    expected |= {QUEUE} if "SQS" in events else set()
     role = made()[made()[name]["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
 
     assert {arn.partition(":policy/")[2] for arn in role["ManagedPolicyArns"]} == expected
