@@ -14,6 +14,7 @@ BENCHMARKS = {
     "writer": "tests.bench.writer",
     "forecast": "tests.bench.forecast",
     "summary": "tests.bench.summary",
+    "outcomes": "tests.bench.outcomes",
     "servicetitan": "tests.bench.servicetitan",
     "storage": "tests.bench.storage",
 }

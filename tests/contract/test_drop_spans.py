@@ -122,6 +122,20 @@ def test_a_page_expires_before_its_spans_are_dropped_whatever_is_run_how_often(s
     assert MONTH in shop.drop().months
 
 
+def test_a_month_stays_until_the_runs_have_its_spans_too(shop: Shop, database: str) -> None:
+    shop.roll_up()
+    shop.lose_page()
+    with psycopg.connect(database, autocommit=True) as connection:
+        # As functions of the release before leave it, which know no runs.
+        connection.execute("DELETE FROM rollup_watermarks WHERE rollup = 'runs'")
+        connection.execute("TRUNCATE run_rollups")
+    assert MONTH not in shop.drop().months
+
+    shop.roll_up()
+
+    assert MONTH in shop.drop().months
+
+
 def test_a_late_span_of_a_dropped_month_counts_beside_what_is_kept(shop: Shop, database: str) -> None:
     shop.roll_up()
     first, second = sorted(shop.table.stored.values(), key=lambda each: each.place.seq)

@@ -617,7 +617,7 @@ def standing(migrated_database: str) -> Iterator[Postgres]:
         yield postgres
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     spans=some.lists(a_span, min_size=3, max_size=20), late=some.lists(a_span, max_size=6), rows=a_business, start=an_instant,
     length=some.sampled_from([DAY, 4 * DAY, 4 * DAY + timedelta(minutes=7, seconds=1)]),

@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.jobs import SHOP, a_job, a_page
 from tests.fakes.spans import NOON, placed
 from tests.infra.template import functions, variables
-from tollgate.adapters.postgres import Postgres
+from tollgate.adapters.postgres import Postgres, query
 from tollgate.adapters.postgres_bill import PostgresBill
 from tollgate.adapters.postgres_books import PostgresBooks
 from tollgate.adapters.postgres_comparison import PostgresComparison
@@ -19,6 +19,7 @@ from tollgate.adapters.postgres_drifts import PostgresDrifts
 from tollgate.adapters.postgres_jobs import PostgresJobs
 from tollgate.adapters.postgres_months import PostgresMonths
 from tollgate.adapters.postgres_rollups import PostgresRollups
+from tollgate.adapters.postgres_runs import SUM_RUNS, judged_runs, seen_runs
 from tollgate.adapters.postgres_schema import PostgresSchema, migrations
 from tollgate.adapters.postgres_spans import PostgresSpans
 from tollgate.domain.job import Feed, FeedPass, SourceFault
@@ -55,6 +56,15 @@ def store_page(postgres: Postgres) -> object:
     return PostgresJobs(postgres).store_page(SHOP.id, again, page, previous=None, at=NOON)
 
 
+def read_outcomes(postgres: Postgres) -> object:
+    """As of a tenant with a business."""
+    parameters = {"tenant_id": "acme-hvac", "start": NOON, "end": NOON + DAY, **seen_runs(QUERY), **judged_runs()}
+    jobs = {"connection_ids": ["shop"], "ids": [1]}
+    return postgres.run(
+        lambda connection: (connection.execute(SUM_RUNS, parameters), connection.execute(query("linked_jobs"), jobs))
+    )
+
+
 def drop_old_month(postgres: Postgres) -> object:
     months = PostgresMonths(postgres)
     return months.months_before("2026-11"), months.drop_month("2024-01")
@@ -87,6 +97,8 @@ DEEDS: dict[str, tuple[Deed, ...]] = {
     "tollgate_writer": (lambda postgres: PostgresSpans(postgres).add([placed(2)]),),
     "tollgate_reader": (
         lambda postgres: PostgresRollups(postgres).spend(QUERY),
+        lambda postgres: PostgresRollups(postgres).outcomes(QUERY),
+        read_outcomes,
         lambda postgres: PostgresRollups(postgres).watermark(),
         lambda postgres: PostgresRollups(postgres).kept_since(),
         lambda postgres: PostgresRollups(postgres).spend_of_all(TENANTS),
@@ -135,6 +147,7 @@ FORBIDDEN: dict[str, tuple[Deed, ...]] = {
     "tollgate_jobs": (
         *DEEDS["tollgate_writer"],
         lambda postgres: PostgresRollups(postgres).spend(QUERY),
+        read_outcomes,
         lambda postgres: PostgresRollups(postgres).add_new(),
     ),
 }

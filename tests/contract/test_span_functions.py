@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, timedelta
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -17,10 +18,13 @@ import psycopg
 import pytest
 from moto import mock_aws
 
+from tests.fakes.field_service import FieldService, call, invoice, job
 from tests.fakes.memory_refusals import MemoryRefusals
 from tests.fakes.spans import NOON, a_record, a_span, placed
 from tollgate import wiring
+from tollgate.adapters.postgres import Postgres
 from tollgate.adapters.postgres_spans import PostgresSpans
+from tollgate.domain.job import Feed
 from tollgate.domain.money import NanoUsd
 from tollgate.domain.refused import RefusedHour
 from tollgate.domain.tenant import TenantSettings
@@ -30,6 +34,7 @@ from tollgate.domain.window import ZoneFrom
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
+OPENAPI = Path(wiring.__file__).parent / "data" / "openapi.json"
 CONTEXT = SimpleNamespace(
     aws_request_id="request-1",
     function_name="f",
@@ -198,6 +203,58 @@ def test_a_spreadsheet_gets_exact_money_and_no_formula(spans: PostgresSpans) -> 
         ('\'=HYPERLINK("x")', "0.000000001", "0"),
         ("a", "0.000000000", "2"),
     ]
+
+
+def test_what_runs_led_to_has_the_shape_of_the_api(spans: PostgresSpans, postgres: Postgres) -> None:
+    business = FieldService(postgres)
+    business.connect("shop")
+    business.catch_up("shop", (Feed.JOBS, Feed.BOOKINGS, Feed.CALLS, Feed.INVOICES), NOON)
+    business.put(
+        job(2**53 + 1, number="=J-1", created_on=NOON, status="Completed"), job(2, created_on=NOON), call(3, job_id=2, created_on=NOON),
+        invoice(4, job_id=2**53 + 1, subtotal=Decimal("412.25")),
+    )  # fmt: skip
+    spans.add(
+        [
+            placed(1, run_id="r-1", job_id=str(2**53 + 1)), placed(2, call_id="3"), placed(3, run_id="lost", job_id="J-9"),
+            placed(4, cost_nanousd=NanoUsd(1)),
+        ]
+    )  # fmt: skip
+
+    answer = json.loads(get("/api/cost/summary/acme-hvac", groupBy="job")["body"])
+    by_model = json.loads(get("/api/cost/summary/acme-hvac")["body"])
+    sheet = list(csv.DictReader(StringIO(get("/api/cost/summary/acme-hvac", accept="text/csv", groupBy="job")["body"])))
+
+    assert answer["outcomes"] == by_model["outcomes"] == {
+        "costPerBookedJobUsd": 0.01125, "bookedJobs": 2, "cancelledJobs": 0, "servedJobs": 0, "servedCostUsd": 0,
+        "costPerBookedCallUsd": 0.0075, "bookedCalls": 1, "unbookedCalls": 0, "bookingRate": 1.0,
+        "invoicedRevenueUsd": 412.25, "revenueComplete": 0.5,
+        "runs": 3, "runsLinked": 2, "attributedShare": 0.666667, "attributedCostUsd": 0.015, "ledNowhereCostUsd": 0.0075,
+        "unlabelledCostUsd": 1e-9, "earlierRunsCostUsd": 0,
+        "links": [
+            {"link": "job", "strength": "exact", "runs": 1, "jobs": 1, "costUsd": 0.0075},
+            {"link": "call", "strength": "exact", "runs": 1, "jobs": 1, "costUsd": 0.0075},
+        ],
+        "business": {
+            "jobsCreated": 2, "jobsCancelled": 0, "callsBooked": 1, "callsUnbooked": 0, "bookingRate": 1.0,
+            "invoicedRevenueUsd": 412.25, "aiBookedShare": 1.0,
+        },
+        "connections": 1, "syncedAt": "2026-11-23T18:00:00Z",
+    }  # fmt: skip
+    schema = json.loads(OPENAPI.read_text())["components"]["schemas"]["Outcomes"]
+    assert set(schema["required"]) == set(answer["outcomes"]) == set(schema["properties"])
+    linked = {
+        "number": "=J-1", "status": "Completed", "bookedOn": "2026-11-23T18:00:00Z", "invoicedUsd": 412.25, "link": "job",
+        "strength": "exact",
+    }  # fmt: skip
+    assert {group["key"]: group["job"] and group["job"]["link"] for group in answer["groups"]} == {
+        str(2**53 + 1): "job", "2": "call", "J-9": None, None: None,
+    }  # fmt: skip
+    assert next(group["job"] for group in answer["groups"] if group["key"] == str(2**53 + 1)) == linked
+    assert all("job" not in group for group in by_model["groups"])
+    rows = {row["job"]: row for row in sheet}
+    assert rows[str(2**53 + 1)]["jobNumber"] == "'=J-1"
+    assert [rows[key]["jobInvoicedUsd"] for key in (str(2**53 + 1), "2", "J-9")] == ["412.250000000", "0.000000000", ""]
+    assert [rows[key]["jobLink"] for key in (str(2**53 + 1), "2", "J-9")] == ["job", "call", ""]
 
 
 @pytest.mark.parametrize(

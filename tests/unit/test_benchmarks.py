@@ -3,7 +3,7 @@
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import call, cold, crowd, forecast, hold, hot, page, stage, summary, writer
+from tests.bench import call, cold, crowd, forecast, hold, hot, outcomes, page, stage, summary, writer
 from tests.bench.busy_page import page_with
 from tests.bench.busy_shop import a_busy_shop
 from tests.bench.cold_start import colds, function_names
@@ -99,3 +99,16 @@ def test_summaries_are_measured_over_rollups_and_what_they_lack() -> None:
     text = summary.report([measured])
     assert all(f"| {question.name} |" in text for question in summary.QUESTIONS)
     assert all("rollups_by_" in plan and "arrived_in" in plan for plan in plans.values())
+
+
+def test_what_outcomes_take_is_measured_where_runs_lead_to_jobs() -> None:
+    with summary.server() as url:
+        outcomes.prepare(url, 100, others=500)
+        text = outcomes.report(100, outcomes.measure(url, rounds=1))
+        found = outcomes.summary_of("job", url)
+
+    assert "the yardstick" in text
+    assert found.outcomes is not None
+    assert (found.outcomes.runs, found.outcomes.runs_linked) == (100, 80)
+    assert found.outcomes.booked_jobs > 0
+    assert any(group.job for group in found.groups)

@@ -7,7 +7,7 @@ of_jobs AS MATERIALIZED (
 ),
 runs AS MATERIALIZED (
     SELECT
-        run, sum(cost) AS cost, bool_or(job_link IS NOT NULL) AS has_job, bool_or(is_booked) AS has_booked,
+        run, sum(cost)::bigint AS cost, bool_or(job_link IS NOT NULL) AS has_job, bool_or(is_booked) AS has_booked,
         bool_or(booking_link IS NOT NULL) AS has_booking, bool_or(call_link IS NOT NULL) AS has_call,
         coalesce(min(job_link), min(booking_link), min(call_link)) AS link
     FROM (
