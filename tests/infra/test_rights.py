@@ -17,10 +17,6 @@ EXCEPTIONS = {
     # Lambda itself, in the function's name, looks whether the bucket is there before it keeps a batch that was given up in it:
     # https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
     ("WriteSpans", Right("s3:ListBucket", "UnwrittenSpans")),
-    # Lambda takes the messages of its queue, and says that they were served, in the function's name.
-    ("SyncConnection", Right("sqs:ReceiveMessage", "Syncs")),
-    ("SyncConnection", Right("sqs:DeleteMessage", "Syncs")),
-    ("SyncConnection", Right("sqs:GetQueueAttributes", "Syncs")),
     # A statement names something: this secret does not exist, where no sink has one.
     ("ExportSpans", Right("secretsmanager:GetSecretValue", "tollgate/none")),
 }
