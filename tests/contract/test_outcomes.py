@@ -454,6 +454,22 @@ def test_the_period_is_the_days_of_the_tenant_and_whoever_was_created_in_them(sh
         shop.roll_up()
 
 
+def test_a_quarter_hour_that_the_period_cuts_is_told_apart_span_by_span(shop: Shop) -> None:
+    start, end = NOON + 7 * MINUTE, NOON + 5 * HOUR + 7 * MINUTE
+    shop.business.put(job(1, created_on=NOON))
+    for number, at in enumerate((start - MINUTE, start, end - MINUTE, end)):
+        shop.spend(run_id=f"run-{number}", job_id="1", at=at, cost_nanousd=10**number)
+        shop.spend(at=at, cost_nanousd=5 * 10**number)
+    shop.spend(run_id="run-0", at=start + MINUTE, cost_nanousd=20_000)
+
+    for _ in range(3):
+        outcomes = shop.outcomes(start, end)
+        assert (outcomes.runs, outcomes.cost, outcomes.unlabelled, outcomes.earlier) == (2, 110, 550, 20_000)
+        assert [(group.key, group.spend.cost) for group in shop.groups(start, end)] == [("1", 20_110), (None, 550)]
+        shop.roll_up()
+        roll_up_again(shop.rollups, Stretch(start=NOON, end=NOON + HOUR))
+
+
 def test_the_share_of_jobs_that_ai_booked_is_of_those_that_were_created_in_the_period(shop: Shop) -> None:
     shop.business.put(job(1), job(2), job(3, status="Canceled"), job(4, created_on=MONTH_END + DAY))
     shop.spend(job_id="1")
@@ -538,6 +554,17 @@ def test_spans_that_were_rolled_up_before_there_were_runs_are_added_to_them_firs
     assert small.add_new().is_last
 
 
+def test_a_quarter_hour_that_is_added_to_keeps_its_first_and_last_instant(shop: Shop, database: str) -> None:
+    for minutes in ((5, 6), (1, 9), (3, 4)):
+        for minute in minutes:
+            shop.spend(run_id="r", at=NOON + minute * MINUTE)
+        shop.roll_up()
+
+    with psycopg.connect(database) as connection:
+        found = connection.execute("SELECT started_at, ended_at, spans FROM run_rollups").fetchall()
+    assert found == [(NOON + MINUTE, NOON + 9 * MINUTE, 6)]
+
+
 def test_outcomes_outlive_the_spans_of_dropped_months(shop: Shop, database: str) -> None:
     shop.business.put(job(1))
     shop.spend(run_id="r", job_id="1")
@@ -560,10 +587,14 @@ a_moment = (
     .map(lambda quarters: NOON - 3 * DAY + quarters * timedelta(minutes=15))
     .flatmap(lambda at: some.integers(0, 899).map(lambda seconds: at + timedelta(seconds=seconds)))
 )
+# Where periods begin and end, so that some of them cut a quarter-hour that has spans.
+near_an_edge = some.tuples(
+    some.sampled_from([NOON - 2 * DAY, NOON - DAY, NOON + 2 * DAY]), some.integers(-900, 900)
+).map(lambda edge: edge[0] + timedelta(seconds=edge[1]))
 a_span = some.fixed_dictionaries(
     {
         "tenant_id": some.sampled_from(["acme-hvac", "acme-hvac", "acme-hvac", "blue-plumbing"]),
-        "at": a_moment,
+        "at": some.one_of(a_moment, near_an_edge),
         "run_id": some.sampled_from([None, None, "ext-1", "ext-2", "run-1", "1"]),
         "job_id": a_label,
         "booking_id": a_label,
