@@ -86,7 +86,7 @@ class Measured:
 
 
 class Explained(PostgresRollups):
-    """Keeps the plan of each statement that it asks."""
+    """Keeps the plans of the statements that it asks."""
 
     plan = ""
 
@@ -95,7 +95,7 @@ class Explained(PostgresRollups):
         lines = self._postgres.run(
             lambda connection: psycopg.ClientCursor(connection).execute(explained, parameters).fetchall()
         )
-        self.plan = "\n".join(line[0] for line in lines)
+        self.plan += "\n".join(line[0] for line in lines) + "\n"
         return super()._rows(statement, parameters)
 
 
@@ -161,6 +161,7 @@ def plans(url: str) -> Mapping[str, str]:
         explained = Explained(database)
         for question in QUESTIONS:
             for _ in range(2):
+                explained.plan = ""
                 question.ask(explained, tenant(7))
             found[question.name] = explained.plan
     return found
