@@ -70,6 +70,7 @@ check: setup checkov ## Lint, types, directions of imports, the template
 	$(VENV)/bin/mypy layers/shared/tollgate functions infra tests/infra
 	PYTHONPATH=layers/shared $(VENV)/bin/lint-imports
 	$(VENV)/bin/cfn-lint $(TEMPLATES)
+	$(RUN) -m infra.validation $(TEMPLATES)
 	$(RUN) -m infra.checkov $(TEMPLATES)
 	$(RUN) -m infra.prices --check
 	PYTHONPATH=layers/shared:. $(RUN) -m infra.openapi --check
