@@ -156,7 +156,8 @@ def test_a_sync_that_is_broken_off_anywhere_ends_with_the_same_rows(stand: Stand
     assert states(last) <= {PassState.CURRENT}
     assert last.status.state is SyncState.CURRENT
     assert_whole(stand, 1002)
-    assert stand.world.stats()["peakCallsPerSecond"]["1002"] <= 60
+    # By the clock that the client keeps its pace by: here it waits by moving that on.
+    assert stand.world.stats()["peakCallsPerWorldSecond"]["1002"] <= 60
 
 
 def broken_run(stand: Stand, random: Random) -> str:
