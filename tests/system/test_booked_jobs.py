@@ -37,7 +37,7 @@ def runs(stack: Stack, admin: Tollgate) -> list[dict[str, Any]]:
 
 
 def spend(bluebird: Tenant, usd: float, **labels: str) -> None:
-    booked = {"recordId": f"booked-{secrets.token_hex(8)}", "model": "voice", "costUsd": usd, "metadata": labels}
+    booked = {"recordId": f"booked-{secrets.token_hex(8)}", "costUsd": usd, "metadata": labels}
     answer = bluebird.api.post("/api/cost/record", booked)
     assert answer.status_code in (200, 201), answer.text
 
