@@ -25,7 +25,7 @@ import psycopg
 from tests.fakes.servicetitan_truth import TRUTH, columns, told
 from tests.system.own_stack import own_stack
 from tests.system.tollgate_client import Stack, Tollgate, eventually, new_tenant
-from tollgate.domain.job import Feed
+from tollgate.domain.job import OLDEST, Feed
 
 SHOPS = (1001, 1002, 1003)
 BROKEN = 1003
@@ -62,7 +62,7 @@ class Trial:
     shops: Shops
     done: list[str] = field(default_factory=list)
     # By the shops' clock; and how many rows changed too late before it to be held against.
-    began: datetime = datetime.min.replace(tzinfo=UTC)
+    began: datetime = OLDEST
     fresh: int = 0
 
     def connect(self, servicetitan: int) -> None:
