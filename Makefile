@@ -76,8 +76,11 @@ check: setup checkov ## Lint, types, directions of imports, the template
 	PYTHONPATH=layers/shared:. $(RUN) -m infra.openapi --check
 
 .PHONY: test
-test: setup clients ## Every test, the local stack's included
-	@$(RUN) -m pytest $(PYTEST_ARGS)
+test: setup clients ## Every test, the local stack's included (PYTEST_ARGS=tests/unit for some)
+	@if [ -n "$(PYTEST_ARGS)" ]; then $(RUN) -m pytest $(PYTEST_ARGS); exit; fi
+	# Those that have a stack of their own share it, one after the other; the others need not wait for each other.
+	$(RUN) -m pytest --numprocesses 2 --ignore tests/system tests
+	$(RUN) -m pytest tests/system
 
 .PHONY: demo
 demo: setup ## A busy morning on the local stack, and the proof that the books agree

@@ -104,14 +104,15 @@ def test_a_lost_call_is_a_drift_of_its_tenant_alone_until_it_is_corrected(
 ) -> None:
     (good, bad), day = shops, datetime.now(UTC).date()
     before = local_openai.get("/_local/health").json()["served"]
-    calls = {shop.tenant_id: len(shop.spans()) for shop in shops}
     for shop in (good, good, bad):
         assert shop.chat(PROMPT, max_tokens=60).status_code == 200
     hold = lose_a_call(bad, local_openai)
     closed = admin.delete(f"/api/cost/budget/{bad.tenant_id}/holds/{hold['id']}")
     assert (closed.status_code, closed.json()["outcome"]) == (200, "lapsed")
     for shop in shops:
-        assert eventually(shop.spans, until=lambda rows, shop=shop: len(rows) >= calls[shop.tenant_id] + 2, seconds=60)
+        spent = nano(shop.budget()["monthly"]["spentUsd"])
+        rows = eventually(shop.spans, until=lambda rows, spent=spent: sum(row[2] for row in rows) == spent, seconds=60)
+        assert sum(row[2] for row in rows) == spent
     served = local_openai.get("/_local/served", params={"since": before}).json()["served"]
     lost = published_cost([entry for entry in served if entry["outcome"] == "billed_unseen"])
 

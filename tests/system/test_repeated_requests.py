@@ -8,6 +8,7 @@ import httpx
 import openai
 import pytest
 
+from infra.restore import physical_of
 from tests.system.tollgate_client import Stack, Tenant, Tollgate, eventually, nano, new_tenant, published_cost
 
 REPLAY = "x-tollgate-idempotent-replay"
@@ -163,8 +164,7 @@ def test_a_record_counts_once_by_the_header(tenant: Tenant, key: str) -> None:
 def test_what_is_kept_says_when_it_goes_and_not_what_was_asked(tenant: Tenant, stack: Stack, key: str) -> None:
     asked = hello(tenant)
     tenant.api.post("/v1/chat/completions", asked, **{"Idempotency-Key": key})
-    cloud = stack.aws("cloudformation").describe_stack_resource(StackName="tollgate", LogicalResourceId="Idempotency")
-    table = cloud["StackResourceDetail"]["PhysicalResourceId"]
+    table = physical_of(stack.aws("cloudformation"), "tollgate")["Idempotency"]
 
     item = stack.aws("dynamodb").get_item(TableName=table, Key={"pk": {"S": f"{tenant.tenant_id}#{key}"}})["Item"]
 
