@@ -117,17 +117,7 @@ def complete_chat(
         would_have=taken.would_have,
     )
     page = _settle(taken, settlement, facts, ports, deadline)
-    upstream = answered_at - asked_at
-    ports.watch(
-        WatchedCall(
-            outcome=settlement.outcome,
-            held=taken.hold.amount,
-            in_flight=len(taken.page.holds),
-            ours=ports.clock() - started - upstream,
-            upstream=upstream,
-            downgrade_reason=taken.offer.downgrade_reason,
-        )
-    )
+    ports.watch(_watched(taken, settlement, took=ports.clock() - started, upstream=answered_at - asked_at))
     guarded.tell(taken.offer.price.model, result, ports.clock())
     return ChatReply(
         answer=_answer_or_raise(result, ports.clock()),
@@ -136,6 +126,17 @@ def complete_chat(
         requested_model=chat.model,
         output_tokens=taken.offer.bound.output,
         page=page,
+    )
+
+
+def _watched(taken: Taken, settlement: Settlement, *, took: timedelta, upstream: timedelta) -> WatchedCall:
+    return WatchedCall(
+        outcome=settlement.outcome,
+        held=taken.hold.amount,
+        in_flight=len(taken.page.holds),
+        ours=took - upstream,
+        upstream=upstream,
+        downgrade_reason=taken.offer.downgrade_reason,
     )
 
 
