@@ -9,6 +9,7 @@ from tests.bench.busy_shop import TENANT_ID
 from tests.bench.gate_event import ADMIN, CHAT, event, tenant
 from tollgate.domain.page import Page
 from tollgate.domain.tenant import TenantSettings
+from tollgate.domain.window import next_month
 
 CONNECTION_ID = "production-1001"
 KEY_ID, SECRET = "abcdefabcdef", "x" * 43
@@ -57,7 +58,7 @@ def _routes(settings: TenantSettings, page: Page) -> dict[str, FirstEvent]:
     check = {"model": CHAT["model"], "inputTokens": 1_500, "maxOutputTokens": 500, "hold": True}
     usage = {"prompt_tokens": 1_553, "completion_tokens": 187, "total_tokens": 1_740}
     record = {"recordId": "visit-48213377", "model": CHAT["model"], "usage": usage}
-    raised = {"dailyUsd": 10, "until": f"{page.month}-30T00:00:00Z", "reason": "first frost"}
+    raised = {"dailyUsd": 10, "until": f"{next_month(page.month)}-01T00:00:00Z", "reason": "first frost"}
     correction = {"tenantId": TENANT_ID, "correctionId": "invoice-11", "reason": "billed twice", "amountUsd": -0.01}
     key = {"tenantId": TENANT_ID, "role": "tenant", "name": "first"}
 
@@ -97,7 +98,7 @@ def _routes(settings: TenantSettings, page: Page) -> dict[str, FirstEvent]:
         ),
         "delete_connection": FirstEvent(event=event("DELETE", f"/api/connections/{CONNECTION_ID}", ADMIN), status=404),
         "create_connection": FirstEvent(made=("accounts", "connections", "connection_secrets", "leases")),
-        "check_connection": FirstEvent(made=("connections", "leases", "job_source")),
+        "check_connection": FirstEvent(made=("connections", "leases")),
         # Nor such a breaker.
         "reset_breaker": FirstEvent(event=event("DELETE", "/api/breakers/0123456789abcdef", ADMIN), status=404),
     }
